@@ -18,6 +18,9 @@ from analysis import bounds
 CLEAN = "cvar_05"
 """The CVaR that every trial has, and the default measure of a study."""
 
+PARAMETER = "attack.name"
+"""Parameter of a study that names the attack of training."""
+
 TRANSFER = "transfer"
 MODELS = ("path", "observation", "distribution", TRANSFER)
 SEARCHES = ("noise", "fgsm", "pgd", "wpgd", "wbpgd")
@@ -63,6 +66,11 @@ class Attack:
     def seeks(self) -> bool:
         """True if it searches for the worst case of the ticket itself."""
         return self.model != TRANSFER and self.hardness > 0
+
+    @property
+    def words(self) -> str:
+        """The attack and its budget in words: "gradient steps on the path (PGD), ε = 0.1"."""
+        return f"{spoken(self.name)}, ε = {self.size}"
 
     def __str__(self) -> str:
         return f"{self.name}:{self.size}"
@@ -163,6 +171,11 @@ def spoken(name: str) -> str:
     return _SEARCHES[search].format(_THREATS[threat])
 
 
+def spelled_out(text: str) -> str:
+    """``text`` with the words of every attack in it that has a budget, such as path_pgd:0.1."""
+    return _IN_TEXT.sub(lambda match: Attack(**match.groupdict()).words, text)
+
+
 _THREATS = {
     "path": "the path",
     "observation": "the observations",
@@ -175,6 +188,12 @@ _SEARCHES = {
     "wpgd": "gradient steps on {} (WPGD)",
     "wbpgd": "gradient steps on {} (WBPGD)",
 }
+
+
+_IN_TEXT = re.compile(
+    rf"\b(?P<name>{TRANSFER}|(?:{'|'.join(_THREATS)})_(?:{'|'.join(_SEARCHES)}))"
+    r":(?P<size>\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
+)
 
 
 def by_name(attack_list: Iterable[Attack]) -> dict[str, list[Attack]]:

@@ -34,7 +34,7 @@ def audit(
     A unit is a trial, or a configuration with all its replicates where the scheduler has
     ``replicates``. Only units trained to the end have rows: ``outcome`` is "completed", or
     "audited" for those that were stopped (at epoch ``stopped_at``) and continued. A rung is an
-    epoch at which any trial was stopped. ``at_rung`` is the scheduler's metric at that epoch,
+    epoch at which any trial was stopped. ``at_rung`` is the scheduler's ``metric`` at that epoch,
     negated if larger is better, null if the unit lacks that epoch; ``final`` is the best
     validation risk of the whole run; ``best`` and ``worst`` are those of the completed units of
     its ``stratum``, null without any; ``weight`` is the inverse of the chance that such a unit was
@@ -76,7 +76,8 @@ def audit(
             mean = means.get((unit["unit"], rung), _NOWHERE)
             whole = mean["count"] == len(unit["trial_ids"])
             value = sign * mean["mean"] if whole else None
-            rows.append({**unit, "rung": rung, "at_rung": value, "best": best, "worst": worst})
+            places = {"rung": rung, "metric": metric, "at_rung": value}
+            rows.append({**unit, **places, "best": best, "worst": worst})
     return typed(rows, _DTYPES)
 
 
@@ -168,6 +169,7 @@ _DTYPES = {
     "unit": "Int64",
     **dict.fromkeys(("stratum", "outcome"), "string"),
     **dict.fromkeys(("stopped_at", "rung"), "Int64"),
+    "metric": "string",
     **dict.fromkeys(("at_rung", "final", "best", "worst", "weight"), "float64"),
 }
 _SOUND_DTYPES = {

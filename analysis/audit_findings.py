@@ -89,7 +89,7 @@ def _rates(total: pd.Series) -> list[str]:
     ):
         low, high = total[f"{rate}_low"], total[f"{rate}_high"]
         lines.append(
-            f"{meaning} of their stratum: {int(total[count])} of {int(total['audited'])} "
+            f"{meaning} of their stratum: {int(total[count]):,} of {int(total['audited']):,} "
             f"({100 * low:.0f} to {100 * high:.0f} % of all that were stopped)."
         )
     return lines

@@ -2,9 +2,14 @@
 
 import re
 
+from analysis.attacks import named
+
 _CVAR = re.compile(r"(attacked_)?(cvar_\d+)(_minus_dense)?")
 _WORDS = {
     "val_loss": "validation loss",
+    "val_clean_loss": "validation loss on clean paths",
+    "val_attacked_loss": "validation loss under attack",
+    "val_cvar_05": "validation CVaR 5 %",
     "weights_kept": "weights kept",
     "sharpe_ratio": "Sharpe ratio",
     "cross_entropy": "cross-entropy",
@@ -19,7 +24,12 @@ def cvar_name(measure: str) -> str:
 
 
 def metric_name(name: str) -> str:
-    """Column ``name`` in words: "CVaR 5 % under path_pgd 0.1", "validation loss"."""
+    """Column ``name`` in words: "validation loss", "CVaR 5 % under random noise on the path, ..".
+
+    Attacks have the words of the figures.
+    """
+    for attack in named([name]):
+        return f"{cvar_name(attack.measure)} under {attack.words}"
     base, _, place = name.partition("@")
     if match := _CVAR.fullmatch(base):
         text = cvar_name(match[2]) + (" less dense" if match[3] else "")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis import schema
 from analysis.arguments import checked
-from analysis.attacks import attacks, clean_column, lost
+from analysis.attacks import PARAMETER, attacks, clean_column, lost, spoken
 from analysis.configurations import counts
 from analysis.intervals import NONE, Interval
 from analysis.json_values import plain_value
@@ -210,8 +210,8 @@ def weakest_place(
 
 
 def _place(column: str) -> str:
-    """Attack or market of a ``column`` in words: "path_pgd 0.1"."""
-    return column.partition("@")[2].replace(":", " ")
+    """Attack or market of a ``column`` in words, those of the figures for an attack."""
+    return metric_name(column).partition(" under ")[2]
 
 
 def _lowest(trials: pd.DataFrame) -> Recommendation:
@@ -239,7 +239,8 @@ def heading(one: Recommendation) -> str:
 def sentence(one: Recommendation) -> str:
     """Configuration of a recommendation with its metric: "sparsity 0.9, lr 0.005: ..."."""
     name = metric_name(one.metric)
-    words = setting({n: v for n, v in one.configuration.items() if n != "seed"})
+    values = {n: v for n, v in one.configuration.items() if n != "seed"}
+    words = setting({n: spoken(str(v)) if n == PARAMETER else v for n, v in values.items()})
     if not one.measured:
         return f"{words}: {name} not shown, as it is finite at no seed."
     seeds = f"mean of {one.seeds} seeds" if one.seeds > 1 else "one seed"

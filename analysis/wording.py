@@ -25,8 +25,14 @@ def amount(value: float, *, signed: bool = False) -> str:
 
 
 def plural(number: int, noun: str, many: str | None = None) -> str:
-    """ "1 trial", "2 trials"; ``many`` is an irregular plural."""
-    return f"{number} {noun if number == 1 else many or noun + 's'}"
+    """ "1 trial", "2,000 trials"; ``many`` is an irregular plural."""
+    return f"{number:,} {noun if number == 1 else many or noun + 's'}"
+
+
+def thousands(content: object) -> str:
+    """Number of things with separators of thousands, "59,381"; other content as a value."""
+    number = isinstance(content, int | float) and not isinstance(content, bool)
+    return f"{content:,.0f}" if number else value(content)
 
 
 def seed_range(seeds: pd.Series) -> str:
@@ -108,7 +114,7 @@ def headline(trials: pd.DataFrame, manifest: Mapping[str, Any], *, fallback: str
     if trials.empty:
         return f"{name}: no trials yet"
     status = trials["status"].value_counts()
-    parts = [f"{int(n)} {outcome}" for outcome, n in status.sort_index().items() if n]
+    parts = [f"{int(n):,} {outcome}" for outcome, n in status.sort_index().items() if n]
     line = f"{name}: {plural(len(trials), 'trial')} ({', '.join(parts)})"
     if "config/seed" in trials.columns and trials["config/seed"].notna().any():
         line += f", {plural(int(trials['config/seed'].nunique()), 'seed')}"
@@ -130,10 +136,10 @@ def provisional(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
     planned = manifest.get("trials")
     if isinstance(planned, int) and (n := planned - len(trials)) > 0:
         has = "has" if n == 1 else "have"
-        lines.append(f"{n} of {planned} planned trials {has} not started: all is provisional.")
+        lines.append(f"{n:,} of {planned:,} planned trials {has} not started: all is provisional.")
     if n := counts(trials)["unfinished"]:
         total, verb = plural(len(trials), "trial"), "is" if n == 1 else "are"
-        lines.append(f"{n} of {total} {verb} unfinished: all is provisional.")
+        lines.append(f"{n:,} of {total} {verb} unfinished: all is provisional.")
     return lines
 
 

@@ -1,5 +1,6 @@
 """Pareto fronts of trials: test results that no other trial beats in all of them."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,10 +12,11 @@ from markupsafe import Markup
 from analysis import schema
 from analysis.attacks import CLEAN, attacks
 from analysis.html.spread import clipped, sample
-from analysis.html.svg import Scale, axes, drawing, element, joined
+from analysis.html.svg import LINE_HEIGHT, Scale, axes, drawing, element, joined
 from analysis.metric_names import metric_name
 
 _SIZE = (440.0, 300.0)
+_MOST_CHARACTERS = 52  # in a line of a label
 _MOST = 2000
 """Trials that compete; every pair of them is compared."""
 _XNN = ("cross_entropy", "explanation_gain")
@@ -61,7 +63,7 @@ def note(front: Front) -> str:
     """Caption of ``front``."""
     names = ", ".join(map(metric_name, front.objectives))
     return (
-        f"Ringed: the {front.optimal} of {front.trials} trials that no other beats in {names} "
+        f"Ringed: the {front.optimal:,} of {front.trials:,} trials that no other beats in {names} "
         "together; values upwards within their middle 90 %. Single trials of single seeds; the "
         "front is not tested, and the luck of a seed may place a trial on it. "
         "Select a point to mark its trial everywhere."
@@ -105,7 +107,11 @@ def _points(
 ) -> Markup:
     x, y = rows[across].astype("float64"), clipped(rows[upwards])
     places = Scale(float(x.min()), float(x.max()), 70.0, _SIZE[0] - 30)
-    heights = Scale(float(y.min()), float(y.max()), _SIZE[1] - 46, 34.0)
+    # A budget such as "ε = 0.1" stays on one line.
+    words = _label(upwards, rows).replace(" = ", "\u00a0=\u00a0")
+    y_label = "\n".join(textwrap.wrap(words, _MOST_CHARACTERS))
+    top = 34.0 + LINE_HEIGHT * y_label.count("\n")
+    heights = Scale(float(y.min()), float(y.max()), _SIZE[1] - 46, top)
     points = [
         element(
             "circle",
@@ -121,7 +127,7 @@ def _points(
             key=lambda point: bool(point[0]),
         )
     ]
-    frame = axes(places, heights, x_label=_label(across, rows), y_label=_label(upwards, rows))
+    frame = axes(places, heights, x_label=_label(across, rows), y_label=y_label)
     pair = f"{metric_name(upwards)} against {metric_name(across)}"
     title = f"Pareto front: {pair}; optimal trials are ringed"
     return drawing([frame, joined(points)], size=_SIZE, title=title)

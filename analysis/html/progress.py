@@ -77,7 +77,7 @@ def survival(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> Markup | None
             element("rect", x=across.start, y=y, width=width, height=_BAR - 8, class_="stopped"),
             element("rect", x=across.start, y=y, width=promoted, height=_BAR - 8, class_="bar"),
             text(
-                f"{reached} reached, {ended} stopped",
+                f"{reached:,} reached, {ended:,} stopped",
                 across.start + width + 8,
                 y + 12,
                 anchor="start",

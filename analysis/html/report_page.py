@@ -11,6 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from analysis import schema
+from analysis.attacks import spelled_out
 from analysis.errors import AnalysisError
 from analysis.figures.rendering import Picture
 from analysis.files import write
@@ -155,9 +156,10 @@ def _grouped(blocks: Sequence[Block]) -> tuple[list[str], list[_Group]]:
                 block = TextTable(cells=block.cells, caption=block.caption)
             groups[-1].tables.append(block)
         elif block.title:
-            groups.append(_Group(f"s{len(groups)}", block.title, list(block.lines)))
+            lines = list(map(spelled_out, block.lines))
+            groups.append(_Group(f"s{len(groups)}", block.title, lines))
         elif groups:
-            groups[-1].lines += block.lines
+            groups[-1].lines += map(spelled_out, block.lines)
         else:
             opening += block.lines
     aside = (_CLAIMS, *_PATHS)
@@ -183,7 +185,7 @@ def _claim(row: pd.Series) -> dict[str, str]:
         "style": str(row["verdict"]),
         "statement": f"{problem}{row['statement']}",
         "effect": re.sub(r"-(?=\d)", "−", effect),
-        "subject": _or_dash(row["subject"]),
+        "subject": spelled_out(_or_dash(row["subject"])),
         "against": _or_dash(row["controls"]),
     }
 
@@ -207,13 +209,18 @@ def _card(one: Recommendation, experiment: str, storage: str) -> dict[str, str]:
 
 def _drawings(sweep: Sweep, experiment: str) -> Iterator[_Drawing]:
     trials, manifest = sweep.trials, sweep.manifest
-    note = f" {spread.MOST} of {len(trials)} trials: the best, and others evenly."
+    note = f" {spread.MOST} of {len(trials):,} trials: the best, and others evenly."
     note = note if len(trials) > spread.MOST else ""
     looks = "Dashed and hollow: stopped early. Select a trial to mark it everywhere."
     if drawing := spread.parallel_coordinates(trials, experiment):
         yield _Drawing(
             drawing=drawing,
-            caption=f"Parallel coordinates; results within their middle 90 %. {looks}{note}",
+            caption=" ".join(
+                [
+                    f"Parallel coordinates; results within their middle 90 %. {looks}{note}",
+                    *spread.unlabelled(trials),
+                ]
+            ),
         )
     assert sweep.files is not None
     try:

@@ -20,13 +20,16 @@ const start = () => {
   let first = 0;
   let selected = null;
 
-  const text = (value) => {
+  const text = (value, words = {}) => {
     if (value === null) return "–";
+    if (Object.hasOwn(words, value)) return words[value];
     if (typeof value === "number" && !Number.isInteger(value)) {
       return String(Number(value.toPrecision(5))).replace("-", "−");
     }
     return String(value).replace(/^-(?=\d)/, "−");
   };
+
+  const grouped = (number) => number.toLocaleString("en-US");
 
   // The same conditions as those of `hedgesweep trials --where`, on the columns of this table.
   const CONDITION = /^\s*([^<>=!]+?)\s*(<=|>=|!=|==|=|<|>)\s*(.*?)\s*$/;
@@ -65,11 +68,16 @@ const start = () => {
       row.dataset.trial = rows[i][ids];
       row.tabIndex = 0;
       row.setAttribute("aria-selected", String(rows[i][ids] === selected));
-      for (const value of rows[i]) row.insertCell().textContent = text(value);
+      for (const [n, value] of rows[i].entries()) {
+        const cell = row.insertCell();
+        cell.textContent = text(value, headings[n].words);
+        // As a condition takes it.
+        if (cell.textContent !== text(value)) cell.title = text(value);
+      }
     }
     const last = Math.min(first + PAGE, visible.length);
     byId("count").textContent = visible.length
-      ? `${first + 1} to ${last} of ${visible.length} trials`
+      ? `${grouped(first + 1)} to ${grouped(last)} of ${grouped(visible.length)} trials`
       : "no trial";
     byId("previous").disabled = first === 0;
     byId("next").disabled = last >= visible.length;
@@ -86,7 +94,7 @@ const start = () => {
     field.setAttribute("aria-invalid", String(!met));
     visible = order.filter((i) => {
       const row = rows[i];
-      return (!met || met(row)) && (!words || row.some((cell) => text(cell).toLowerCase().includes(words)));
+      return (!met || met(row)) && (!words || row.some((cell, n) => `${text(cell)}\n${text(cell, headings[n].words)}`.toLowerCase().includes(words)));
     });
     first = 0;
     draw();

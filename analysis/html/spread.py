@@ -17,17 +17,22 @@ MOST = 300
 _LOSS = "val_loss"
 _HEIGHT, _GAP = 260.0, 130.0
 _SLICE = (300.0, 210.0)
-_MOST_NAMES = 12
+_MOST_NAMES, _MOST_ACROSS = 12, 6  # labels of words, upwards and across
 _MOST_CHARACTERS = 20  # between two axes
 
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """Column of trials as numbers; the values of one of words are numbered."""
+    """Column of trials as numbers; one of words has the places of its values in ``names``."""
 
     name: str
     values: pd.Series
     names: Sequence[str] = ()
+
+    def labels(self, most: int) -> list[tuple[float, str]]:
+        """Places and texts of at most ``most`` of the ``names``, evenly spaced."""
+        step = max(1, -(-len(self.names) // most))
+        return [(float(i), name) for i, name in enumerate(self.names)][::step]
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -96,6 +101,15 @@ def parallel_coordinates(trials: pd.DataFrame, experiment: str) -> Markup | None
     )
 
 
+def unlabelled(trials: pd.DataFrame) -> list[str]:
+    """Sentence on every parameter of more words than its upright of the drawing has labels."""
+    return [
+        f"Labels of {column.name}: {len(labels)} of {len(column.names):,} values; lines have all."
+        for column in dimensions(sample(trials))
+        if len(labels := column.labels(_MOST_NAMES)) < len(column.names)
+    ]
+
+
 def slices(trials: pd.DataFrame) -> Iterator[Markup]:
     """Validation loss against every parameter, a point per trial."""
     rows = sample(trials)
@@ -122,7 +136,11 @@ def slices(trials: pd.DataFrame) -> Iterator[Markup]:
             if pd.notna(x)
         ]
         frame = axes(
-            across, upwards, x_label=column.name, y_label=metric_name(_LOSS), names=column.names
+            across,
+            upwards,
+            x_label=column.name,
+            y_label=metric_name(_LOSS),
+            names=column.labels(_MOST_ACROSS),
         )
         yield drawing(
             [frame, joined(reversed(points))],
@@ -135,7 +153,7 @@ def _dimension(name: str, values: pd.Series) -> Dimension:
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         return Dimension(name, values.astype("float64"))
     texts = values.astype("string")
-    order = sorted(texts.dropna().unique())[:_MOST_NAMES]
+    order = sorted(texts.dropna().unique())
     return Dimension(name, texts.map({t: i for i, t in enumerate(order)}).astype("float64"), order)
 
 
@@ -156,12 +174,12 @@ def _unbroken(
 
 
 def _upright(column: Dimension, scale: Scale, x: float) -> Markup:
-    ticks = enumerate(column.names) if column.names else ((v, number(v)) for v in scale.ticks())
+    ticks = column.labels(_MOST_NAMES) or [(v, number(v)) for v in scale.ticks()]
     parts = [
         line([(x, scale.start), (x, scale.stop)], class_="axis"),
         text(column.name, x, 14.0, class_="label", most=_MOST_CHARACTERS),
     ]
     for value, name in ticks:
-        y = scale(float(value)) + 3
+        y = scale(value) + 3
         parts.append(text(name, x + 5, y, anchor="start", most=_MOST_CHARACTERS))
     return joined(parts)

@@ -53,6 +53,8 @@ def text(
     return element("text", shown, x=x, y=y, text_anchor=anchor, **more)
 
 
+LINE_HEIGHT = 14.0
+"""Distance of two lines of a label."""
 _LABEL = 36  # characters below the narrowest drawing
 _MARGIN = 6.0  # between the axes and the first values
 
@@ -108,16 +110,26 @@ def line(points: Sequence[tuple[float, float]], **more: str) -> Markup:
 
 
 def axes(
-    across: Scale, upwards: Scale, *, x_label: str, y_label: str, names: Sequence[str] = ()
+    across: Scale,
+    upwards: Scale,
+    *,
+    x_label: str,
+    y_label: str,
+    names: Sequence[tuple[float, str]] = (),
 ) -> Markup:
-    """Axes with ticks and labels; ``names`` replace the numbers 0, 1 .. of the one across."""
+    """Axes with ticks and labels; ``names`` by place replace the numbers of the one across.
+
+    Lines of ``y_label`` are stacked above the axis.
+    """
     x_axis, bottom = across.start - _MARGIN, upwards.start + _MARGIN
     parts = [
         line([(x_axis, upwards.stop), (x_axis, bottom), (across.stop, bottom)], class_="axis"),
         text(x_label, (across.start + across.stop) / 2, bottom + 30, class_="label", most=_LABEL),
-        text(y_label, x_axis, upwards.stop - 8, anchor="start", class_="label"),
     ]
-    places = enumerate(names) if names else ((v, number(v)) for v in across.ticks())
+    for i, words in enumerate(reversed(y_label.splitlines())):
+        height = upwards.stop - 8 - LINE_HEIGHT * i
+        parts.append(text(words, x_axis, height, anchor="start", class_="label"))
+    places = names or [(v, number(v)) for v in across.ticks()]
     most = max(_LABEL // max(len(names), 1), 4)
     parts += [text(name, across(place), bottom + 14, most=most) for place, name in places]
     for value in upwards.ticks():
@@ -128,8 +140,9 @@ def axes(
 
 
 def number(value: float) -> str:
-    """``value`` in at most four digits, with a typographic minus sign."""
-    return f"{value:.4g}".replace("-", "−")
+    """``value`` in four digits, or a whole number with separators; a typographic minus sign."""
+    whole = 1e3 <= abs(value) < 1e7 and value.is_integer()
+    return f"{value:{',.0f' if whole else '.4g'}}".replace("-", "−")
 
 
 def _text(value: object) -> str:

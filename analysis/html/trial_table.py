@@ -1,13 +1,14 @@
 """Table of the trials in the page: all rows as data, the best ones as text."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from analysis import schema
+from analysis.attacks import PARAMETER, spoken
 from analysis.trial_list import AXIS, short_columns, trial_list
 
 SHOWN = 200
@@ -18,12 +19,17 @@ _DIGITS = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heading:
-    """Column of the table; ``numeric`` if it is compared by number."""
+    """Column of the table; ``numeric`` if it is compared by number.
+
+    Args:
+        words: texts of values that the page spells out, by value; conditions take the values.
+    """
 
     name: str
     unit: str
     meaning: str
     numeric: bool
+    words: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +42,18 @@ class TrialTable:
     @property
     def first(self) -> list[list[str]]:
         """Texts of the first rows."""
-        return [list(map(cell, row)) for row in self.rows[:SHOWN]]
+        words = [one.words for one in self.headings]
+        return [
+            [texts.get(value) or cell(value) for texts, value in zip(words, row, strict=True)]
+            for row in self.rows[:SHOWN]
+        ]
 
     def json(self) -> str:
         """Headings and rows for the script, safe in an element of HTML."""
-        headings = [{"name": one.name, "numeric": one.numeric} for one in self.headings]
+        headings = [
+            {"name": one.name, "numeric": one.numeric, "words": dict(one.words)}
+            for one in self.headings
+        ]
         content = json.dumps(
             {"headings": headings, "rows": self.rows}, separators=(",", ":"), allow_nan=False
         )
@@ -73,8 +86,13 @@ def _heading(name: str, trials: pd.DataFrame) -> Heading:
     column = schema.column(name, frame=trials)
     values = trials[name]
     numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    attacks = values.dropna().astype(str).unique() if name == f"{AXIS}{PARAMETER}" else ()
     return Heading(
-        name=name.removeprefix(AXIS), unit=column.unit, meaning=column.meaning, numeric=numeric
+        name=name.removeprefix(AXIS),
+        unit=column.unit,
+        meaning=column.meaning,
+        numeric=numeric,
+        words={attack: spoken(attack) for attack in attacks if spoken(attack) != attack},
     )
 
 

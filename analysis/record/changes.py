@@ -40,7 +40,7 @@ def changes(material: Material, questions: list[Question]) -> Section:
                 columns=["setting", "before", "now"],
                 rows=rows[:_MOST_CHANGES],
                 source=f"both {MANIFEST}",
-                note=f"{more} more." if more > 0 else "",
+                note=f"{more:,} more." if more > 0 else "",
             )
         )
     return Section(

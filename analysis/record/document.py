@@ -208,7 +208,7 @@ def table_of(
     names = [name for name in columns if name in frame and _has_value(frame[name])]
     rows = [[plain_value(row[name]) for name in names] for _, row in frame.head(most).iterrows()]
     if (more := len(frame) - most) > 0:
-        note = f"{note} {more} more rows in {source}.".strip()
+        note = f"{note} {more:,} more rows in {source}.".strip()
     headings = [columns[name] for name in names]
     return RecordTable(title=title, columns=headings, rows=rows, source=source, note=note)
 

@@ -196,7 +196,7 @@ def _reasons(trials: pd.DataFrame, status: str, column: str, title: str) -> Reco
         columns=[column, "trials"],
         rows=rows[:_MOST_REASONS],
         source=f"{TRIALS}: {column}",
-        note=f"{more} more kinds in {TRIALS}." if more > 0 else "",
+        note=f"{more:,} more kinds in {TRIALS}." if more > 0 else "",
     )
 
 

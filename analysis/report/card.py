@@ -147,7 +147,7 @@ def full_id(ids: pd.Series, prefix: str) -> str:
         raise TrialError(f"no trial has an id that begins with {prefix!r}; nearest: {near}")
     examples = ", ".join(matches[:3]) + (", .." if len(matches) > 3 else "")
     raise TrialError(
-        f"{len(matches)} trials have an id that begins with {prefix!r}; give more of it: "
+        f"{len(matches):,} trials have an id that begins with {prefix!r}; give more of it: "
         f"{examples}"
     )
 

@@ -182,7 +182,7 @@ def _equal_trials(first: pd.DataFrame, second: pd.DataFrame) -> str:
     common = models.index.intersection(others.index)
     equal = int(models.loc[common].eq(others.loc[common]).sum())
     ids = len({*first["trial_id"]} & {*second["trial_id"]})
-    alike = f"{equal} of {len(common)} models of both are equal to the last bit"
+    alike = f"{equal:,} of {len(common):,} models of both are equal to the last bit"
     return (
         f"{wording.plural(ids, 'trial')} in both by id (code, study and configuration); "
         f"{alike if len(common) else 'no model is in both'}."

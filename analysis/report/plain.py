@@ -30,7 +30,7 @@ def report(
     axes = [name for name in map(str, trials.columns) if name.startswith("config/")]
     columns = ["trial_id", *axes, *_OUTCOME]
     ranked = trials.reindex(columns=columns).sort_values("val_loss", kind="stable")
-    caption = "" if len(ranked) <= MOST_ROWS else f"the first {MOST_ROWS} of {len(ranked)}"
+    caption = "" if len(ranked) <= MOST_ROWS else f"the first {MOST_ROWS} of {len(ranked):,}"
     first = ranked.head(MOST_ROWS)
     cells = {name.removeprefix("config/"): list(map(_cell, first[name])) for name in columns}
     title = "Trials by their best validation loss"

@@ -221,7 +221,9 @@ def _harder(
 def _unmade(rows: pd.DataFrame, attack_list: Sequence[Attack], claim: str) -> Check | None:
     """Check that is not made because CVaR under an attack is not finite; None if all are."""
     counts = {str(attack): lost(rows, attack.column) for attack in attack_list}
-    phrases = [f"{name} in {n} of {plural(len(rows), 'trial')}" for name, n in counts.items() if n]
+    phrases = [
+        f"{name} in {n:,} of {plural(len(rows), 'trial')}" for name, n in counts.items() if n
+    ]
     if not phrases:
         return None
     return Check(passed=None, line=f"{claim}; CVaR is not finite under {', '.join(phrases)}")
@@ -237,7 +239,7 @@ def _judged(rows: pd.DataFrame, successes: pd.Series, *, claim: str, otherwise: 
         return Check(passed=None, line=f"whether {claim}; no trial has all that it needs")
     means = ", ".join(amount(float(value)) for value in rows.drop(columns="at").mean())
     total = plural(len(successes), "trial")
-    line = f"{claim}: in {int(successes.sum())} of {total}, mean CVaR {means}"
+    line = f"{claim}: in {int(successes.sum()):,} of {total}, mean CVaR {means}"
     if successes.all():
         return Check(passed=True, line=line)
     broken = list(dict.fromkeys(rows.loc[~successes, "at"]))

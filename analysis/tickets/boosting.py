@@ -196,11 +196,11 @@ def matching(frame: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def rates(values: Mapping[str, Any], *, spoken: Callable[[str], str] = str) -> str:
-    """Values of a race: "mask found at 0.002, trained at 0.01"; others by ``spoken`` names."""
+    """Values of a race by ``spoken`` names: "mask found at lr 0.002, trained at 0.01"."""
     parameters, parts = dict(values), []
     if MASK_RATE in parameters and RATE in parameters:
         mask_rate, trained = parameters.pop(MASK_RATE), parameters.pop(RATE)
-        parts = [f"mask found at {value(mask_rate)}, trained at {value(trained)}"]
+        parts = [f"mask found at {spoken(RATE)} {value(mask_rate)}, trained at {value(trained)}"]
     parts += [f"sparsity {percent(parameters.pop(n))}" for n in _SPARSITY if n in parameters]
     others = {spoken(name): content for name, content in parameters.items()}
     return ", ".join(filter(None, (*parts, in_words(others))))

@@ -64,14 +64,14 @@ def _seeds(rows: pd.DataFrame, names: list[str], level: float) -> list[str]:
             v: int(rivals["verdict"].eq(v).sum()) for v in (BETTER, WORSE, OPEN)
         }
         tally["not judged"] = int(rivals["not_judged"].notna().sum())
-        verdicts = ", ".join(f"{n} {verdict}" for verdict, n in tally.items() if n)
+        verdicts = ", ".join(f"{n:,} {verdict}" for verdict, n in tally.items() if n)
         lines.append(
             f"Against {configuration(reference, names)}, on the same seeds: {verdicts} (at "
             f"{percent(level)}, corrected for {plural(int(rivals['comparisons'].max()), 'pair')})."
         )
         lines += _more(rivals, level)
     if len(omissions):
-        kinds = ", ".join(f"{n} {_LEFT_OUT[str(why)]}" for why, n in omissions.items())
+        kinds = ", ".join(f"{n:,} {_LEFT_OUT[str(why)]}" for why, n in omissions.items())
         lines.append(f"Left out of the comparison: {kinds}.")
     return lines
 

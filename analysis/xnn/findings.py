@@ -89,7 +89,7 @@ def front(bargains: Front, table: pd.DataFrame, names: Sequence[str]) -> list[st
     if len(bargains.rows) < 2:
         return []
     lines = [
-        f"By their means, {len(bargains.rows)} of {plural(len(whole(table)), 'cell')} are "
+        f"By their means, {len(bargains.rows):,} of {plural(len(whole(table)), 'cell')} are "
         f"Pareto-optimal in cost and gain; they hold {bargains.hypervolume:.4f} nat of the area "
         f"above gain 0 and below a cost of {HORIZON:g} nat."
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.wording import plural, value
+from analysis.wording import plural, thousands
 
 GENERATED_SEED = 0
 """Seed of the generated applicants, the same in every study."""
@@ -19,16 +19,16 @@ def origin(trials: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
     A table is generated if the study has no path; its figures then hold for no other table.
     ``data_sha256`` of a seed is of its encoded rows and labels, after the split.
     """
-    named = sorted(set(map(table_name, _data(trials, manifest))))
-    if not named:
+    names = sorted(set(map(table_name, _data(trials, manifest))))
+    if not names:
         return []
-    return [f"Table of applicants: {'; '.join(named)}{_fingerprint(trials)}."]
+    return [f"Table of applicants: {'; '.join(names)}{_fingerprint(trials)}."]
 
 
 def table_name(data: Mapping[str, Any]) -> str:
-    """Table of a study's part ``data``, in words: "generated (seed 0, 4000 rows)"."""
+    """Table of a study's part ``data``, in words: "generated (seed 0, 4,000 rows)"."""
     if data.get("path") is None:
-        rows = f", {value(data['rows'])} rows" if data.get("rows") is not None else ""
+        rows = f", {thousands(data['rows'])} rows" if data.get("rows") is not None else ""
         return f"generated (seed {GENERATED_SEED}{rows})"
     return f"file {PurePath(str(data['path'])).name}"
 

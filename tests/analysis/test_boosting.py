@@ -16,6 +16,7 @@ from analysis.contrast import BETTER, NO_INTERVAL, OPEN, WORSE
 from analysis.figures import NothingToDraw, panels
 from analysis.figures.tickets.boosting import budget_curves as drawn_curves
 from analysis.figures.tickets.boosting import budget_plans
+from analysis.figures.tickets.panels import kind_look, kind_name
 from analysis.tickets.boosting import _AT_INIT, BUDGET, matching, races, rates
 from analysis.tickets.boosting_findings import claim, sentences
 from analysis.tickets.boosting_leads import enough, judged_races
@@ -333,7 +334,7 @@ def test_a_small_rate_must_beat_the_mask_found_at_the_large_one(table, ahead, cl
     (mask,) = (lead for lead in rising.leads if lead.rival == "the mask found at 0.01")
     assert (mask.verdict, round(mask.mean, 3)) == (verdict, ahead)
     assert not any("mask" in lead.rival for lead in level.leads)
-    (line,) = (line for line in lines(curves) if line.startswith("mask found at 0.002"))
+    (line,) = (line for line in lines(curves) if line.startswith("mask found at lr 0.002"))
     assert str(mask) in line
 
 
@@ -402,7 +403,7 @@ def test_a_panel_holds_a_line_a_kind_and_the_dense_network_dashed(table):
     curves = planted(table)
     (ax,) = figure(curves).axes
     solid = [line for line in ax.get_lines() if line.get_linestyle() == "-"]
-    assert [line.get_label() for line in solid] == ["lottery", "random reinit", "dense retrained"]
+    assert [line.get_label() for line in solid] == list(map(kind_name, NEEDS))
     ((_, field),) = races(curves)
     for line, curve in zip(solid, field.values(), strict=True):
         assert line.get_ydata() == pytest.approx(curve["cvar_05"].to_list())
@@ -414,11 +415,17 @@ def test_a_panel_holds_a_line_a_kind_and_the_dense_network_dashed(table):
     assert bars.get_segments()[0][:, 1] == pytest.approx(ends.to_list())
 
 
+def test_a_network_has_the_colour_and_marker_of_the_figure_of_controls(table):
+    (ax,) = figure(planted(table)).axes
+    solid = [line for line in ax.get_lines() if line.get_linestyle() == "-"]
+    assert [(line.get_color(), line.get_marker()) for line in solid] == list(map(kind_look, NEEDS))
+
+
 def test_pairs_of_rates_share_one_axis_of_cvar_and_unknown_shares_are_epochs(table):
     pairs = ((0.002, 0.002), (0.002, 0.01), (0.01, 0.01))
     drawn = figure(budget_curves(trials(table, budgets=(5, 25), seeds=1, pairs=pairs)))
     assert [ax.get_title(loc="left") for ax in drawn.axes] == [
-        f"mask found at {found}, trained at {trained}" for found, trained in pairs
+        f"mask found at learning rate {found},\ntrained at {trained}" for found, trained in pairs
     ]
     assert len({ax.get_ylim() for ax in drawn.axes}) == 1
     assert {ax.get_xlabel() for ax in drawn.axes} == {"epochs"}

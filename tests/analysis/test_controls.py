@@ -25,6 +25,7 @@ from analysis.figures import (
     render,
     seeds_compared,
 )
+from analysis.figures.tickets.panels import kind_name
 from analysis.tickets import terminal_tables
 from analysis.tickets.attack_checks import attack_checks
 from analysis.tickets.control_findings import controls as said_of
@@ -444,7 +445,7 @@ def test_of_several_sparsities_a_line_runs_to_fewer_weights(trials):
     assert [t.get_text() for t in ax.get_xticklabels()] == ["20", "5"]
     names = [t.get_text() for t in ax.get_legend().get_texts()]
     assert names[0] == "lottery ticket"
-    assert names[-1] == RETRAINED
+    assert names[-1] == kind_name(RETRAINED)
     (dashed,) = [line for line in ax.get_lines() if line.get_linestyle() == "--"]
     assert dashed.get_ydata()[0] == pytest.approx(of(rows[rows["sparsity"].eq(0.8)], RETRAINED)
                                                   ["mean"])  # fmt: skip
@@ -454,7 +455,8 @@ def test_of_a_single_sparsity_the_kinds_stand_side_by_side(trials):
     (ax,) = figure(controls(trials(networks()))).axes
     names = [t.get_text() for t in ax.get_xticklabels()]
     assert names == [
-        "lottery ticket", "shuffled mask", "random mask", "random reinit", "small dense",
+        "lottery ticket", "shuffled mask", "random mask",
+        "random\nreinitialisation", "small dense\nnetwork",
     ]  # fmt: skip
     assert ax.get_xlabel() == "sparsity 90 %"
 

@@ -115,7 +115,7 @@ def test_one_whole_configuration_is_no_comparison(table):
 def units(*rows):
     names = ["unit", "stratum", "outcome", "stopped_at", "rung", "at_rung", "final", "best"]
     frame = pd.DataFrame([(i, *row) for i, row in enumerate(rows)], columns=names)
-    frame = frame.assign(worst=frame["best"] + 1.0, weight=1.0)
+    frame = frame.assign(worst=frame["best"] + 1.0, weight=1.0, metric="val_loss")
     return frame.astype({"stopped_at": "Int64", "rung": "Int64", "best": "float64"})
 
 
@@ -140,6 +140,12 @@ def test_every_point_is_drawn_less_the_winner_of_its_stratum(table):
     assert filled.get_xdata() == pytest.approx([0.1, 0.5])
     assert filled.get_ydata() == pytest.approx([-0.1, 0.4])
     assert hollow.get_markerfacecolor() == "none"
+
+
+def test_both_axes_of_an_audit_have_the_unit_of_the_risk():
+    ax = drawn(units(*EXAMPLE).assign(metric="val_cvar_05"))
+    assert all("currency per option" in text for text in (ax.get_xlabel(), ax.get_ylabel()))
+    assert ax.get_xlabel().startswith("negated validation CVaR 5 % at the rung")
 
 
 def test_the_caption_counts_false_stops_and_names_their_strata():

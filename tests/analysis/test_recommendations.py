@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from analysis import recommendations
 from analysis.__main__ import main
+from analysis.attacks import spoken
 from analysis.recommendations import sentence
 
 SEEDS = range(6)
@@ -82,7 +83,7 @@ def test_the_weak_point_is_the_attack_with_the_lowest_mean(table):
     trials = tickets(table, falls={0.5: 0.0}, risks={0.5: 2.9}, **{worse: -3.25})
     (one,) = recommendations(trials)
     assert "-3.500" in one.weakness
-    assert "path_pgd 0.1" in one.weakness
+    assert spoken("path_pgd") in one.weakness
     assert "lowest of 2" in one.weakness
 
 
@@ -92,7 +93,7 @@ def test_an_attack_without_a_finite_result_is_the_weak_point(table):
     trials.loc[trials["config/seed"].lt(2), PGD] = math.nan
     (one,) = recommendations(trials)
     assert "-9" not in one.weakness
-    assert "path_pgd 0.1 at 2 of 6 seeds" in one.weakness
+    assert f"{spoken('path_pgd')}, ε = 0.1 at 2 of 6 seeds" in one.weakness
 
 
 @pytest.mark.parametrize("missing", [2, 6])
@@ -165,3 +166,10 @@ def test_best_of_nothing(table, write, tmp_path):
     storage = write(tmp_path / "sweep", table({"status": "failed"}))
     assert "none is recommended" in run(storage).output
     assert json.loads(run(storage, "--json").output) == []
+
+
+def test_the_attack_of_training_is_in_words(table):
+    trials = tickets(table, falls={0.5: 0.0}, risks={0.5: 2.9})
+    (one,) = recommendations(trials.assign(**{"config/attack.name": "path_pgd"}))
+    assert spoken("path_pgd") in sentence(one)
+    assert one.configuration["attack.name"] == "path_pgd"

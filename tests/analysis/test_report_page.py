@@ -1,6 +1,7 @@
 """The report as one page: self-contained, safe, and equal when written again."""
 
 import hashlib
+import html
 import json
 import re
 from base64 import b64encode
@@ -8,12 +9,15 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
+from printed import numbers
 
+from analysis.attacks import spoken
 from analysis.figures.rendering import Picture
 from analysis.html.figure_tables import csv_file
 from analysis.html.live import has_trials, write_notice
 from analysis.html.report_page import _claim
 from analysis.html.stopping import AUDIT
+from analysis.html.svg import number
 from analysis.metric_names import metric_name
 from analysis.page import Lines
 from analysis.schema import TRIALS
@@ -316,7 +320,69 @@ def test_a_metric_in_words_has_no_underscore(name):
     words, _, place = metric_name(name).partition(" under ")
     assert words
     assert "_" not in words
-    assert place == name.partition("@")[2].replace(":", " ")
+    assert not ("@" in name and not place)
+
+
+def test_an_attack_has_the_words_of_the_figures_in_metrics_and_answers(page, table):
+    attacked = "attacked_cvar_05@path_pgd:0.1"
+    words = f"{spoken('path_pgd')}, ε = 0.1"
+    assert metric_name(attacked) == f"CVaR 5 % under {words}"
+    rows = [{"sparsity": 0.5, "seed": s, "cvar_05": -3.0 - s, attacked: -4.0} for s in (0, 1)]
+    text = page(table(*rows))
+    assert f"under {words}" in html.unescape(text.partition('id="claims"')[0])
+
+
+def test_claims_and_findings_of_the_page_spell_attacks_out_and_keep_names_of_settings(page, table):
+    line = "transfer:0.1 does more harm than path_pgd:1e-05; add study.evaluation.path_pgd: [0.1]."
+    text = html.unescape(page(table({}), blocks=[Lines(title="Attacks", lines=[line])]))
+    assert (
+        f"{spoken('transfer')}, ε = 0.1 does more harm than {spoken('path_pgd')}, ε = 1e-05; "
+        in text
+    )
+    assert "add study.evaluation.path_pgd: [0.1]." in text
+    row = {"verdict": "undecided", "effect": None, "reason": "", "problem": "", "statement": "s"}
+    row |= {"subject": "lr 0.1, under path_pgd:0.1", "controls": "b"}
+    assert _claim(pd.Series(row))["subject"] == f"lr 0.1, under {spoken('path_pgd')}, ε = 0.1"
+
+
+def test_attacks_of_training_are_words_in_the_table_of_trials_and_names_in_conditions(page, table):
+    trials = table({"seed": 0}, {"seed": 1}, {"seed": 2})
+    trials["config/attack.name"] = pd.array(["path_pgd", "distribution_wpgd", None], "string")
+    text = page(trials)
+    body = html.unescape(text.partition('id="trial-table"')[2].partition("</table>")[0])
+    assert {spoken("path_pgd"), spoken("distribution_wpgd")} <= set(
+        re.findall(r"<td>(.*?)</td>", body)
+    )
+    data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.S)[1])
+    (heading,) = (one for one in data["headings"] if one["name"] == "attack.name")
+    assert heading["words"] == {n: spoken(n) for n in ("path_pgd", "distribution_wpgd")}
+    column = data["headings"].index(heading)
+    assert {row[column] for row in data["rows"]} == {"path_pgd", "distribution_wpgd", None}
+
+
+def test_counts_of_the_page_have_separators_of_thousands(page, table):
+    trials = pd.concat([table({"lr": 0.1}, {"lr": 0.2})] * 617, ignore_index=True)
+    trials["trial_id"] = [f"t{i:05d}" for i in range(len(trials))]
+    trials["val_loss"] = [3.0 + i / 1000 for i in range(len(trials))]
+    text = page(trials.assign(**{"config/seed": range(len(trials))}))
+    prose = re.sub(r"(?s)<(script|style|code)\b.*?</\1>", "", text)
+    assert "1,234 rows" in prose
+    assert not re.search(r"\b1234\b (rows|trials|seeds|of)", prose)
+
+
+def test_every_word_of_an_axis_is_drawn_and_unlabelled_ones_are_counted(page, table):
+    trials = table(*({"seed": seed, "val_loss": 3.0 + seed} for seed in range(30)))
+    trials["config/data.path"] = pd.array([f"file {i:02d}" for i in range(30)], "string")
+    text = page(trials)
+    drawing = re.search(r"(?s)<svg[^>]*><title>Parallel.*?</svg>", text)[0]
+    places = re.findall(r'<polyline points="([^"]*)" class="trial"', drawing)
+    assert len(places) == 30, "a line for every trial"
+    assert len({points.split()[0] for points in places}) == 30
+    assert re.findall(r">(file \d\d)<", drawing) == [f"file {i:02d}" for i in range(0, 30, 3)]
+    (caption,) = re.findall(r"<figcaption>(Parallel.*?)</figcaption>", text)
+    assert numbers(caption.partition("data.path:")[2]) == [10, 30]
+    few = trials.iloc[:12]
+    assert "data.path:" not in page(few)
 
 
 @pytest.mark.parametrize(
@@ -330,3 +396,11 @@ def test_a_duration_is_in_the_unit_that_suits(seconds, text):
 def test_a_claim_of_one_seed_is_in_the_singular(page, table):
     rows = [{"sparsity": 0.9}, {"sparsity": 0.9, "epsilon": 0.1}]
     assert not re.search(r"\b1 (seeds|trials|claims)\b", page(table(*rows)))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (-0.5, "−0.5"), (4000.0, "4,000"), (20_000.0, "20,000"), (1234.5, "1234")],
+)
+def test_a_tick_is_short_and_a_large_whole_number_has_separators(value, text):
+    assert number(value) == text

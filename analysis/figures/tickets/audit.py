@@ -5,12 +5,15 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
+from analysis import schema
 from analysis.audit import soundness
 from analysis.figures.palette import FAINT, INK, LINES, MARKERS, MUTED, VERMILION
 from analysis.figures.style import NothingToDraw, caption, label, number
+from analysis.metric_names import metric_name
 from analysis.wording import plural
 
 _MOST_NAMES = 4
+_UNIT = "currency per option, S0 = 100"
 
 
 def early_stopping_audit(audited: pd.DataFrame, ax: Axes) -> None:
@@ -37,17 +40,24 @@ def early_stopping_audit(audited: pd.DataFrame, ax: Axes) -> None:
     for i, rung in enumerate(rungs):
         x, y = (stopped.loc[stopped["rung"].eq(rung), side] for side in "xy")
         look = {"color": LINES[i % len(LINES)], "mec": "white", "markersize": 7.5, "zorder": 4}
-        text = f"stopped at epoch {rung}, run on"
+        text = f"stopped at epoch {rung}, continued"
         ax.plot(x, y, MARKERS[i % len(MARKERS)], label=text, **look)
     ax.margins(0.08)
     _zone(ax)
     ax.axvline(0.0, color=FAINT, linewidth=1.0, zorder=0)
     ax.axhline(0.0, color=INK, linestyle="--", linewidth=1.2, zorder=2)
     ax.legend(loc="best", fontsize=9.0, handletextpad=0.2)
-    ax.set_xlabel("value at the rung, less the winner's there")
-    ax.set_ylabel("final validation risk, less the winner's\n(currency per option)")
-    ax.set_title("Early stopping audit: what stopped trials would have come to")
-    caption(ax, _notes(audited, stopped))
+    ax.set_xlabel(f"{_measure(points)} at the rung, less the winner's there\n({_UNIT})")
+    ax.set_ylabel(f"final validation risk, less the winner's\n({_UNIT})")
+    ax.set_title("Early stopping audit: what stopped trials would have reached")
+    caption(ax, _notes(audited, stopped), below=60.0)
+
+
+def _measure(points: pd.DataFrame) -> str:
+    """The scheduler's metric in words, whose unit is that of the risk."""
+    metric = str(points["metric"].iloc[0])
+    higher = metric in schema.EPOCHS and schema.EPOCHS[metric].direction == "higher"
+    return f"negated {metric_name(metric)}" if higher else metric_name(metric)
 
 
 def _points(audited: pd.DataFrame) -> pd.DataFrame:
@@ -82,10 +92,10 @@ def _notes(audited: pd.DataFrame, stopped: pd.DataFrame) -> list[str]:
     low, high = 100 * total["false_stop_rate_low"], 100 * total["false_stop_rate_high"]
     notes = [
         "The winner is the best finisher of the stratum, at (0, 0). Filled: a random share of the "
-        "stopped ones, run on to the end.",
-        f"False stops: {int(total['false_stops'])} of {int(total['audited'])} audited "
-        f"({low:.0f} to {high:.0f} % of all that were stopped). "
-        f"Regret of the audited: {total['regret']:.4f}, mean over "
+        "stopped ones, continued to the end.",
+        f"False stops: {int(total['false_stops']):,} of {int(total['audited']):,} audited "
+        f"({low:.0f} to {high:.0f} % of all that were stopped).",
+        f"Regret of the audited: {total['regret']:.4f} currency per option, mean over "
         f"{plural(int(total['strata']), 'stratum', 'strata')}.",
     ]
     correlations = [f"{number(r['tau'])} at epoch {int(r['rung'])}" for _, r in rungs.iterrows()]

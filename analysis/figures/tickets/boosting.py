@@ -12,17 +12,15 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from analysis.attacks import CLEAN
 from analysis.contrast import bars
-from analysis.figures.palette import BLUE, GREEN, INK, MARKERS, MUTED, ORANGE, PURPLE, VERMILION
+from analysis.figures.palette import INK
 from analysis.figures.problem import problem_of
 from analysis.figures.rendering import Plan
 from analysis.figures.style import NothingToDraw, framed, legend_beside
-from analysis.tickets.boosting import BUDGET, in_name, races, rates
-from analysis.tickets.controls import KINDS
+from analysis.figures.tickets.panels import kind_look, kind_name
+from analysis.tickets.boosting import BUDGET, races, rates
 from analysis.wording import parameter, percent, plural
 
 _MOST_PANELS = 6
-_COLORS = dict(zip(KINDS, (BLUE, VERMILION, ORANGE, GREEN, PURPLE, MUTED), strict=True))
-_SHAPES = dict(zip(KINDS, MARKERS, strict=True))
 _WIDE = 38  # characters of a heading above a panel
 _DODGE = 0.012  # of the axis, so that intervals do not overlap
 
@@ -88,9 +86,9 @@ def _panel(ax: Axes, field: Field, unit: str) -> None:
     wide = max(float(curve[unit].max()) for curve in field.values())
     for i, (kind, curve) in enumerate(field.items()):
         x = curve[unit].astype("float64") + (i - (len(field) - 1) / 2) * _DODGE * wide
-        color = _COLORS.get(kind, INK)
-        look: Any = {"color": color, "marker": _SHAPES.get(kind, "x")}
-        ax.plot(x, curve[CLEAN], label=in_name(kind), linewidth=1.8, markersize=5.5, **look)
+        color, marker = kind_look(kind)
+        look: Any = {"color": color, "marker": marker}
+        ax.plot(x, curve[CLEAN], label=kind_name(kind), linewidth=1.8, markersize=5.5, **look)
         ends = curve[[f"{CLEAN}_low", f"{CLEAN}_high"]].sub(curve[CLEAN], axis=0).abs()
         if ends.notna().any(axis=None):
             ax.errorbar(
@@ -102,7 +100,7 @@ def _panel(ax: Axes, field: Field, unit: str) -> None:
 
 
 def _heading(values: Mapping[str, Any]) -> str:
-    """Values of a race, "learning rate" for its bare numbers, on lines as wide as a panel."""
+    """Values of a race by the names of their parameters, on lines as wide as a panel."""
     return textwrap.fill(rates(values, spoken=parameter), _WIDE)
 
 

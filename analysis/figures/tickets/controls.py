@@ -1,6 +1,7 @@
 """CVaR of tickets and their controls against the remaining weights."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 
 import pandas as pd
@@ -10,15 +11,15 @@ from matplotlib.lines import Line2D
 
 from analysis.configurations import LOTTERY
 from analysis.contrast import BETTER, WORSE, bars, no_interval
-from analysis.figures.palette import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SKY, VERMILION
+from analysis.figures.palette import MUTED
 from analysis.figures.problem import problem_of
 from analysis.figures.style import NothingToDraw, framed, legend_beside
+from analysis.figures.tickets.panels import kind_look, kind_name
 from analysis.metric_names import cvar_name
-from analysis.tickets.controls import KINDS, RETRAINED, rank
+from analysis.tickets.controls import RETRAINED, rank
 from analysis.wording import percent, seed_range
 
-_COLORS = dict(zip(KINDS, (BLUE, VERMILION, ORANGE, GREEN, PURPLE, INK), strict=True))
-_MARKERS = dict(zip(KINDS, ("o", "s", "D", "P", "X"), strict=False))
+_WIDE = 16  # characters of a name below its point
 _MOST_PANELS = 3
 _GAP = 0.022  # of the width, between kinds of one sparsity
 _ROOM = 0.6  # of the height of the means, for bars beyond them
@@ -86,7 +87,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, kinds: Sequence[str]) -> None:
     sparsities = sorted(rows["sparsity"].unique())
     tickets = [kind for kind in kinds if kind != RETRAINED]
     for _, row in rows[rows["kind"].eq(RETRAINED)].head(1).iterrows():
-        ax.axhline(row["mean"], color=INK, linestyle="--", linewidth=1.3, zorder=2)
+        ax.axhline(row["mean"], color=MUTED, linestyle="--", linewidth=1.3, zorder=2)
         if math.isfinite(row["low"]):
             ax.axhspan(row["low"], row["high"], color=MUTED, alpha=0.14, linewidth=0.0, zorder=1)
     single = len(sparsities) == 1
@@ -98,7 +99,8 @@ def _panel(ax: Axes, rows: pd.DataFrame, kinds: Sequence[str]) -> None:
         _line(ax, kind_rows, [places[s] + shift for s in kind_rows["sparsity"]])
     if single:
         middle = (len(tickets) - 1) / 2
-        ax.set_xticks([i - middle for i in range(len(tickets))], [_name(k) for k in tickets])
+        names = [textwrap.fill(kind_name(kind), _WIDE) for kind in tickets]
+        ax.set_xticks([i - middle for i in range(len(tickets))], names)
         ax.set_xlim(-middle - 0.6, middle + 0.6)
         ax.set_xlabel(f"sparsity {percent(sparsities[0])}")
     else:
@@ -110,7 +112,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, kinds: Sequence[str]) -> None:
 
 def _line(ax: Axes, kind_rows: pd.DataFrame, at: Sequence[float]) -> None:
     kind = str(kind_rows["kind"].iloc[0])
-    color, marker, first = _look(kind)
+    (color, marker), first = kind_look(kind), kind == LOTTERY
     order = 4 if first else 3
     ax.plot(at, kind_rows["mean"], color=color, linewidth=2.4 if first else 1.4, zorder=order)
     bottom, top = ax.get_ylim()
@@ -133,27 +135,16 @@ def _line(ax: Axes, kind_rows: pd.DataFrame, at: Sequence[float]) -> None:
 
 
 def _key(kind: str) -> Line2D:
-    color, marker, first = _look(kind)
+    (color, marker), name = kind_look(kind), kind_name(kind)
     if kind == RETRAINED:
-        return Line2D([], [], color=color, linestyle="--", linewidth=1.3, label=kind)
-    width = 2.4 if first else 1.4
-    return Line2D(
-        [], [], color=color, marker=marker, linewidth=width, markersize=6.5, label=_name(kind)
-    )
-
-
-def _look(kind: str) -> tuple[str, str, bool]:
-    """Colour and marker of ``kind``, and True for the ticket itself."""
-    return _COLORS.get(kind, SKY), _MARKERS.get(kind, "X"), kind == LOTTERY
-
-
-def _name(kind: str) -> str:
-    return "lottery ticket" if kind == LOTTERY else kind.replace("_", " ")
+        return Line2D([], [], color=color, linestyle="--", linewidth=1.3, label=name)
+    width = 2.4 if kind == LOTTERY else 1.4
+    return Line2D([], [], color=color, marker=marker, linewidth=width, markersize=6.5, label=name)
 
 
 def _notes(rows: pd.DataFrame, panels: int) -> list[str]:
     most, many = int(rows["seeds"].max()), seed_range(rows["seeds"])
-    luck = ", which hold the luck of the seeds" if rows["low"].notna().any() else ""
+    luck = ", which include the luck of the seeds" if rows["low"].notna().any() else ""
     notes = [f"Means over {many}; {bars(most, rows['low'])}{luck}. Larger is better."]
     intervals = rows["difference_low"].notna().any()
     notes.append(

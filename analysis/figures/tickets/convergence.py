@@ -289,7 +289,7 @@ def _notes(group: pd.DataFrame, bars: list[SpeedBar]) -> list[str]:
         speed = f"the fastest, {best.text} epochs" if best.finite else best.text
         notes.append(f"Bold, dark blue: learning rate {rate(best.lr)}, {speed}; hatched: no bar.")
     tally = counts(group)
-    censored = [f"{tally[n]} {n}" for n in ("stopped", "failed", "unfinished") if tally[n]]
+    censored = [f"{tally[n]:,} {n}" for n in ("stopped", "failed", "unfinished") if tally[n]]
     if censored:
         notes.append(f"Not counted as completed: {', '.join(censored)} of {tally['trials']}.")
     return notes

@@ -182,7 +182,7 @@ def _ring(rings: Mapping[float | None, float], confidence: float) -> list[str]:
 def _unfinished(passes: pd.DataFrame) -> list[str]:
     remainder = int(passes["unfinished"].sum())
     total = int(passes["trials"].sum())
-    return [f"Provisional: {remainder} of {total} trials unfinished."] if remainder else []
+    return [f"Provisional: {remainder:,} of {total:,} trials unfinished."] if remainder else []
 
 
 def _known(epsilon: float) -> float | None:
@@ -196,7 +196,7 @@ def _same(epsilons: pd.Series, epsilon: float | None) -> pd.Series:
 def _choice(points: pd.DataFrame) -> str:
     """The selection behind the points; empty if no learning rate was swept."""
     number = int(points["selection"].eq("per seed").sum())
-    where = "" if number == len(points) else f" at {number} of {len(points)} points"
+    where = "" if number == len(points) else f" at {number:,} of {len(points):,} points"
     each = f" (of each seed{where})" if number else ""
     swept = number or points["lr"].notna().any()
     return f"learning rate with the best validation risk{each}, " if swept else ""

@@ -8,7 +8,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from analysis.attacks import attacks, clean_column, nearest, spoken
+from analysis.attacks import attacks, clean_column, nearest
 from analysis.contrast import no_interval
 from analysis.figures.cells import cells, chosen_cell
 from analysis.figures.problem import problem_of
@@ -59,7 +59,7 @@ def sparsity_and_epsilon(
     columns = {clean: "clean test paths"}
     attack = nearest(listed, trained=None, epsilon=max(sides[1]))
     if attack is not None:
-        columns[attack.column] = f"{spoken(attack.name)}, ε = {attack.size}"
+        columns[attack.column] = attack.words
     values = tickets[list(columns)].astype("float64")
     best = float(values.max().max())
     low = max(float(values.min().min()), best - _COLLAPSE * abs(best))

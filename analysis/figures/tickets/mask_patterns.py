@@ -43,7 +43,7 @@ def mask_patterns(models: Sequence[Model], figure: Figure) -> None:
         for ax, model in zip(row, models, strict=False):
             mask = model.masks[name]
             _picture(ax, [(mask, shades[model.kind])])
-            _above(ax, f"{100 * mask.mean():.3g} % kept ({int(mask.sum())} of {mask.size})")
+            _above(ax, f"{100 * mask.mean():.3g} % kept ({int(mask.sum()):,} of {mask.size:,})")
         if len(models) == 2:
             ours, theirs = (m.masks[name] for m in models)
             first, second = (shades[m.kind] for m in models)
@@ -88,8 +88,8 @@ def _distinct(models: Sequence[Model]) -> list[Model]:
     return first_two[:1] if all(np.array_equal(a, b) for a, b in pairs) else first_two
 
 
-def _same(every: Sequence[Model], drawn: Sequence[Model]) -> list[str]:
-    if len(every) == len(drawn):
+def _same(every: Sequence[Model], panels: Sequence[Model]) -> list[str]:
+    if len(every) == len(panels):
         return []
     return [f"The {every[1].kind} ticket has the same mask: one network yields both."]
 

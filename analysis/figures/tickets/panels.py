@@ -2,11 +2,31 @@
 
 from collections.abc import Sequence
 
-from analysis.figures.palette import BLUE, GREEN, MUTED, ORANGE, PURPLE, VERMILION
+from analysis.configurations import LOTTERY
+from analysis.figures.palette import BLUE, GREEN, MUTED, ORANGE, PURPLE, SKY, VERMILION
 from analysis.figures.style import NothingToDraw
+from analysis.tickets.controls import KINDS, RETRAINED
 from analysis.tickets.networks import DENSE
 
 _TICKETS = (BLUE, VERMILION, ORANGE, GREEN, PURPLE)
+_COLORS = dict(zip(KINDS, (*_TICKETS, MUTED), strict=True))
+_MARKERS = dict(zip(KINDS, ("o", "s", "D", "P", "X", "v"), strict=True))
+_NAMES = {
+    LOTTERY: "lottery ticket",
+    "random_reinit": "random reinitialisation",
+    "small_dense": "small dense network",
+    RETRAINED: "dense network, retrained",
+}
+
+
+def kind_look(kind: str) -> tuple[str, str]:
+    """Colour and marker of a ticket's or control's ``kind``, in every figure the same."""
+    return _COLORS.get(kind, SKY), _MARKERS.get(kind, "*")
+
+
+def kind_name(kind: str) -> str:
+    """The ``kind`` of a ticket or control in words: "lottery ticket", "random mask"."""
+    return _NAMES.get(kind) or kind.replace("_", " ")
 
 
 def colors(kinds: Sequence[str]) -> dict[str, str]:

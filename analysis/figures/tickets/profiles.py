@@ -74,8 +74,8 @@ def pnl_histogram(selection: Sequence[Profile], figure: Figure) -> None:
         whole.set_title(f"{one.name}, seed {one.seed}", fontsize=10.0)
         tail.set_title("the worst paths", fontsize=10.0)
         _worst(tail, one)
-        _cvars(whole, one, named=False)
-        _cvars(tail, one, named=True)
+        _cvars(whole, one, labels=False)
+        _cvars(tail, one, labels=True)
         whole.legend(fontsize=8.5, loc="upper left")
     for ax in axes[-1]:
         ax.set_xlabel("P&L on a test path, without the price received\n(currency per option)")
@@ -147,18 +147,18 @@ def _worst(ax: Axes, one: Profile) -> None:
     ax.set_ylim(0.0, 160.0 * top)
 
 
-def _cvars(ax: Axes, one: Profile, *, named: bool) -> None:
+def _cvars(ax: Axes, one: Profile, *, labels: bool) -> None:
     styles = ((TICKET, BLUE, "-"), (DENSE, INK, "--"))
     for i, (name, color, style) in enumerate(styles):
         ax.axvline(one.cvar[name], color=color, linestyle=style, linewidth=1.4, zorder=4)
-        if named:
+        if labels:
             text = f"CVaR 5 % {number(one.cvar[name], digits=3)}, {name}"
             # To the left of both lines, where there are few paths.
             place: Any = {"xycoords": ("data", "axes fraction"), "fontsize": 8.5, "va": "top"}
             place |= {"ha": "right"}
             place["bbox"] = {"boxstyle": "square,pad=0.15", "fc": "white", "lw": 0.0}
-            left = min(one.cvar[TICKET], one.cvar[DENSE])
-            label(ax, text, (left, 1.0), (-5, -4 - 14 * i), color=color, **place)
+            lowest = min(one.cvar[TICKET], one.cvar[DENSE])
+            label(ax, text, (lowest, 1.0), (-5, -4 - 14 * i), color=color, **place)
 
 
 def _positions(ax: Axes, bins: Mapping[str, Floats]) -> None:

@@ -155,9 +155,7 @@ def price_of_robustness(table: pd.DataFrame, ax: Axes) -> None:
     _keys(ax, shades, markers, dense=bool(rows["network"].eq(DENSE).any()))
     ax.grid(True)
     ax.set_xlabel(f"clean test {cvar} (currency per option, S0 = 100)")
-    ax.set_ylabel(
-        f"{cvar} under attack (currency per option):\n{spoken(attack.name)}, ε = {attack.size}"
-    )
+    ax.set_ylabel(f"{cvar} under attack (currency per option):\n{attack.words}")
     ax.set_title(f"What robustness costs on clean paths, and buys under attack{problem}")
     caption(
         ax,

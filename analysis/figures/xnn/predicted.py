@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.figures.palette import INK, LINES, MUTED
+from analysis.escapes import shortened
+from analysis.figures.palette import BLUE, INK
 from analysis.figures.rendering import Batch, Saved, draw_batches
 from analysis.figures.style import NothingToDraw, framed
 from analysis.wording import percent, plural
@@ -19,6 +20,9 @@ from analysis.xnn.predictions import Floats, probabilities
 _BINS = 25
 _HEIGHT = 3.1
 _MOST = 6
+_LONGEST = 30  # characters of a name above a panel
+# White, so that no line of the grid crosses the texts.
+_LEGEND: Any = {"frameon": True, "facecolor": "white", "edgecolor": "none", "framealpha": 1.0}
 
 
 def save_predictions(folder: str | Path, frames: Mapping[str, pd.DataFrame]) -> Saved:
@@ -47,12 +51,12 @@ def predictions(frames: Mapping[str, pd.DataFrame], figure: Figure) -> None:
         raise NothingToDraw(f"predictions of 1 to {_MOST} models can be drawn, got {len(frames)}")
     tables = {name: probabilities(frame) for name, frame in frames.items()}
     axes = figure.subplots(len(tables), 2, squeeze=False, sharey="col", sharex="col")
-    for (left, right), (name, table), color in zip(axes, tables.items(), LINES, strict=False):
-        _classes(left, table, color)
-        _decided(right, table, color)
-        heading = f"{name}: {plural(len(table), 'applicant')}"
-        left.set_title(heading if len(heading) < 60 else f"{heading[:57]}…", fontsize=10.0)
-    axes[0, 0].legend(fontsize=8.5, loc="upper left")
+    for (left, right), (name, table) in zip(axes, tables.items(), strict=True):
+        _classes(left, table)
+        _decided(right, table)
+        number = plural(len(table), "applicant")
+        left.set_title(f"{shortened(name, most=_LONGEST)}: {number}", fontsize=10.0)
+    axes[0, 0].legend(fontsize=8.5, loc="upper left", **_LEGEND)
     axes[-1, 0].set_xlabel("Response")
     axes[-1, 1].set_xlabel("probability of the likeliest class")
     framed(
@@ -67,11 +71,11 @@ def predictions(frames: Mapping[str, pd.DataFrame], figure: Figure) -> None:
     )
 
 
-def _classes(ax: Axes, table: Floats, color: str) -> None:
+def _classes(ax: Axes, table: Floats) -> None:
     number = table.shape[1]
     places = np.arange(1, number + 1)
     shares = np.bincount(table.argmax(axis=1), minlength=number) / len(table)
-    ax.bar(places, shares, width=0.82, color=color, zorder=2, label="likeliest class")
+    ax.bar(places, shares, width=0.82, color=BLUE, zorder=2, label="likeliest class")
     edges = np.arange(number + 1) + 0.5
     look: Any = {"color": INK, "linewidth": 1.3, "zorder": 3}
     ax.stairs(table.mean(axis=0), edges, label="mean probability", **look)
@@ -82,15 +86,15 @@ def _classes(ax: Axes, table: Floats, color: str) -> None:
     _shares(ax)
 
 
-def _decided(ax: Axes, table: Floats, color: str) -> None:
+def _decided(ax: Axes, table: Floats) -> None:
     largest = table.max(axis=1)
     edges = np.linspace(1.0 / table.shape[1], 1.0, _BINS + 1)
     heights = np.histogram(largest, edges)[0] / len(table)
-    ax.stairs(heights, edges, fill=True, color=color, zorder=2)
+    ax.stairs(heights, edges, fill=True, color=BLUE, zorder=2)
     median = float(np.median(largest))
-    ax.axvline(median, color=MUTED, linestyle="--", linewidth=1.2, zorder=3)
-    ax.plot([], [], color=MUTED, linestyle="--", label=f"median {median:.2f}")
-    ax.legend(fontsize=8.5, loc="upper right")
+    ax.axvline(median, color=INK, linestyle="--", linewidth=1.2, zorder=3)
+    ax.plot([], [], color=INK, linestyle="--", label=f"median {median:.2f}")
+    ax.legend(fontsize=8.5, loc="upper right", **_LEGEND)
     ax.set_ylabel("share of applicants")
     _shares(ax)
 

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analysis.contrast import bars
-from analysis.figures.palette import INK, LINES, MARKERS, MUTED
+from analysis.figures.palette import FAINT, INK, LINES, MARKERS, MUTED
 from analysis.figures.style import NothingToDraw, caption, label, number, short
 from analysis.figures.xnn.featured import CLUSTERS, METHOD, NONE, WEIGHT, Subject, held_at, methods
 from analysis.figures.xnn.model_files import Array
@@ -26,6 +26,7 @@ GOOD = 0.3
 """Gain marked by the dotted line: an R^2 of 0.3 over the best control."""
 
 _LABEL = (0.19, 0.12)  # width and height of the label, as shares of the axes
+_ROW = 0.05  # height of a competitor's row, as a share of the axes
 _NAMED = {NONE: "plain network"}
 _MOST_JOINED = 12  # weights; more, as in a random search, are not joined
 _COMPETITORS = {"boosted_classes": "XGBoost classifier", "prior": "class shares"}
@@ -59,7 +60,7 @@ def pareto(ax: Axes, *, subject: Subject, rivals: Mapping[str, float] | None = N
 
     Args:
         subject: the sweep, and the configuration to label.
-        rivals: from :func:`competitors`; each is a tick on the lower axis, as it has no nodes.
+        rivals: from :func:`competitors`; each is a tick below the points, as it has no nodes.
     Raises:
         NothingToDraw: a single configuration has completed, or there are more methods than marks.
     """
@@ -75,12 +76,12 @@ def pareto(ax: Axes, *, subject: Subject, rivals: Mapping[str, float] | None = N
             _line(ax, line, colors[clusters], joined=joined)
     _limits(ax, points)
     _references(ax)
+    _ticks(ax, rivals or {})
     _front(ax, front(points).rows)
     look: Any = {"marker": "s", "markersize": 15.0, "mfc": "none", "linestyle": "none"}
     for color, width in (("white", 4.2), (INK, 1.8)):
         ax.plot(*subject.cell[[COST, GAIN]], mec=color, mew=width, zorder=6, **look)
     _named(ax, subject.cell, points)
-    _ticks(ax, rivals or {})
     ax.grid(True)
     ax.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: _signed(f"{v:+g}") if v else "0"))
@@ -206,23 +207,33 @@ def _signed(text: str) -> str:
 
 
 def _ticks(ax: Axes, rivals: Mapping[str, float]) -> None:
-    """A tick on the lower axis for every competitor; an arrow if it is beyond the axis."""
-    low, high = ax.get_xlim()
+    """A row for every competitor in a strip below the data, which no line crosses.
+
+    In it a tick and a label, or an arrow if the cost is beyond the axis.
+    """
+    if not rivals:
+        return
+    (low, high), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    share = _ROW * len(rivals)
+    ax.set_ylim(bottom - share / (1.0 - share) * (top - bottom), top)
+    ax.axhspan(ax.get_ylim()[0], bottom, color="white", linewidth=0.0, zorder=1.5)
+    ax.axhline(bottom, color=FAINT, linewidth=0.8, zorder=1.6)
+    ax.set_yticks([gain for gain in ax.get_yticks() if bottom <= gain <= top])
+    ax.spines.left.set_bounds(bottom, top)
     for i, (name, cost) in enumerate(sorted(rivals.items(), key=lambda pair: pair[1])):
-        place: Any = {"xycoords": ("data", "axes fraction"), "fontsize": 8.5}
-        text = f"{name} {_signed(f'{cost:+.2f}')}"
-        if low <= cost <= high:
-            ax.axvline(cost, ymax=0.05, color=INK, linewidth=2.4, zorder=6)
-            side = "left" if cost < (low + high) / 2 else "right"
-            shift = 4 if side == "left" else -4
-            label(ax, text, (cost, 0.02), (shift, 13 * i), ha=side, **place)
-            continue
+        place: Any = {"xycoords": ("data", "axes fraction"), "fontsize": 8.5, "va": "center"}
+        text, height = f"{name} {_signed(f'{cost:+.3f}')}", _ROW * (i + 0.5)
+        at, by, side = cost, 5, "left"
         if cost < low:
-            text, end, shift, side = f"◂ {text}", low, 4, "left"
+            text, at = f"◂ {text}", low
+        elif cost > high:
+            text, at, by, side = f"{text} ▸", high, -4, "right"
         else:
-            text, end, shift, side = f"{text} ▸", high, -4, "right"
-        place["bbox"] = {"boxstyle": "square,pad=0.1", "facecolor": "white", "linewidth": 0.0}
-        label(ax, text, (end, 0.02), (shift, 13 * i), ha=side, zorder=6, **place)
+            ends = {"ymin": height - 0.4 * _ROW, "ymax": height + 0.4 * _ROW}
+            ax.axvline(cost, **ends, color=INK, linewidth=2.4, zorder=6)
+            if cost > (low + high) / 2:
+                by, side = -5, "right"
+        label(ax, text, (at, height), (by, 0), ha=side, **place)
 
 
 def _legend(ax: Axes, colors: Mapping[Any, Any], marks: Mapping[str, str]) -> None:
@@ -244,8 +255,10 @@ def _legend(ax: Axes, colors: Mapping[Any, Any], marks: Mapping[str, str]) -> No
 def _notes(subject: Subject) -> list[str]:
     seeds = subject.seeds
     over = f"mean over {plural(seeds, 'seed')}, each less its own plain network"
+    lows = subject.table[f"{GAIN}_low"]
+    sources = over_rows(subject.table) if lows.notna().any() else ""
     notes = [
-        f"Point: {over}; {bars(seeds, subject.table[f'{GAIN}_low'])}{over_rows(subject.table)}.",
+        f"Point: {over}; {bars(seeds, lows)}{sources}.",
         "Lines only join the points of one K, from weight 0 upwards. Ringed: Pareto-optimal by "
         "these means, which no other beats in both.",
         f"Dotted: {WITHIN:g} nat of cost, a gain of {GOOD:g}. Framed: {subject.chosen}.",

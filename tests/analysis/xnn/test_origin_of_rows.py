@@ -7,7 +7,7 @@ from analysis.xnn.origin import origin, table_name
 
 
 def test_a_generated_table_has_its_seed_and_rows():
-    assert table_name({"path": None, "rows": 4000}) == "generated (seed 0, 4000 rows)"
+    assert table_name({"path": None, "rows": 4000}) == "generated (seed 0, 4,000 rows)"
 
 
 def test_a_file_is_named_without_its_folder():

@@ -57,6 +57,15 @@ def test_every_model_has_a_row_of_panels_and_too_many_are_refused():
         predictions(dict.fromkeys("abcdefg", table), figure)
 
 
+def test_a_long_name_leaves_the_number_of_applicants_and_colours_are_those_of_the_legend():
+    table, _ = frame(rows=1200)
+    models = {"a_long_name_" * 6: table, "b": table}
+    figure = panels(lambda f: predictions(models, f), size=(10.5, 7.8))
+    left = [ax for ax in figure.axes if ax.get_title(loc="left")]
+    assert all(ax.get_title(loc="left").endswith(": 1,200 applicants") for ax in left)
+    assert len({patch.get_facecolor() for ax in left for patch in ax.patches[:8]}) == 1
+
+
 @pytest.mark.usefixtures("drawn_small")
 def test_the_command_draws_parquet_files_by_name(tmp_path):
     table, _ = frame(60)

@@ -172,8 +172,21 @@ def test_a_competitor_is_the_mean_over_seeds_of_its_cross_entropy_over_the_plain
 
 def test_a_competitor_beyond_the_axis_is_an_arrow_and_one_within_a_tick(two):
     ax = traded(two, rivals={"far": -0.5, "near": 0.01})
-    assert "◂ far −0.50" in texts(ax)
-    assert "near +0.01" in texts(ax)
+    assert "◂ far −0.500" in texts(ax)
+    assert "near +0.010" in texts(ax)
+
+
+def test_competitors_have_rows_below_every_point_and_line(two):
+    ax = traded(two, rivals={"a": -0.002, "b": 0.001, "far": 0.5})
+    heights = {t.get_text(): t.xy[1] for t in ax.texts}
+    rows = [heights[name] for name in ("a −0.002", "b +0.001", "far +0.500 ▸")]
+    assert len(set(rows)) == 3
+    (strip,) = (patch for patch in ax.patches if patch.get_facecolor()[:3] == (1.0, 1.0, 1.0))
+    _, top = ax.transData.inverted().transform(strip.get_window_extent())[:, 1]
+    bottom, highest = ax.get_ylim()
+    assert max(rows) < (top - bottom) / (highest - bottom)
+    points = two.table[["explanation_gain", "explanation_gain_low"]].min(axis=None)
+    assert min(points, *ax.get_yticks()) >= top
 
 
 def test_a_cell_that_lacks_a_seed_is_hollow():
