@@ -22,7 +22,7 @@ from search_spaces.overrides import apply, listed
 from sweeps.errors import UsageError
 from sweeps.execution.worker import device_for
 from sweeps.inspection.evaluation_table import Metrics, stored_rows, write_rows
-from sweeps.inspection.models import read_model
+from sweeps.inspection.models import completed_advice, read_model
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.lines import strict_json
 from sweeps.journal.opening import storage_url
@@ -121,7 +121,7 @@ def evaluate(
         if trial.ended == "completed" and trial.end and trial.end.model
     }
     if not trials:
-        raise UsageError(f"no trial of {storage} has completed yet; evaluate it later")
+        raise UsageError(f"{storage} has no model to evaluate; {completed_advice(sweep)}")
     about = {
         "format": _FORMAT,
         "evaluation": to_mapping(study)["evaluation"],
@@ -202,7 +202,7 @@ def _rows(
         if filed is None:
             raise UsageError(
                 f"{sweep.storage / 'study' / key} is missing; restore it from a copy, or run the "
-                "same command again to prepare it"
+                "same hedgesweep run command again to prepare it"
             )
         preparation: Preparation | None = None
         for trial_id, plan in members.items():
