@@ -332,7 +332,9 @@ def test_before_any_trial_is_known_it_says_what_is_going_on(tmp_path):
 def test_a_finished_sweep_recommends_its_report_or_without_any_result_a_retry(
     ends, tmp_path, capsys
 ):
-    records = [(trial(n, i), segment(n, 1, 9, **end)) for i, (n, end) in enumerate(zip("ab", ends))]
+    records = [
+        (trial(n, i), segment(n, 1, 9, **end)) for i, (n, end) in enumerate(zip("ab", ends))
+    ]
     storage = tmp_path / "a sweep"
     storage.mkdir()
     with driving(storage, *(r for pair in records for r in pair), trials=len(ends)):
