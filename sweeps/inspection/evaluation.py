@@ -5,6 +5,7 @@ rows go to a table of their own beside the sweep's, which stays as it is.
 """
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,11 +102,12 @@ def evaluate(
         storage: folder of a sweep, or its URL.
         overrides: settings by dotted key below ``study.evaluation``, such as
             ``{"study.evaluation.path_pgd": [0.1, 0.5]}``, or texts KEY=VALUE.
-        out: Parquet file to write; ``evaluations/`` in the storage, named by its content, if None.
+        out: Parquet file to write, a new one or that of the same evaluation; ``evaluations/`` in
+            the storage, named by its content, if None.
     Raises:
         UsageError: no such storage, or one without a completed model; a key that is no setting of
             the evaluation, or that is prepared with the data; or a model or data that are not
-            those of the log.
+            those of the log; or an ``out`` that exists with other content or has no folder.
         SpaceError: an override cannot be read.
         WriteError: the table cannot be written.
     """
@@ -134,6 +136,13 @@ def evaluate(
     path = Path(out).expanduser() if out else sweep.storage / "evaluations" / name
     rows = stored_rows(path, about)
     reused = rows is not None
+    if rows is None and out is not None:  # before the models are tested
+        if os.path.lexists(path):
+            raise UsageError(
+                f"{path} exists, with other content; give another --out, or remove it"
+            )
+        if not path.absolute().parent.is_dir():
+            raise UsageError(f"{path.parent} is no folder; make it, or give another --out")
     if rows is None:
         rows = tuple(_rows(sweep, study, trials))
         write_rows(path, rows, about, sweep.experiment, root=None if out else sweep.storage)
