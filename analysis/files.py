@@ -65,7 +65,10 @@ def read(path: Path, *, most: int) -> bytes:
     return content
 
 
-_PRINTED = "what is printed above is whole: run this again with --out FOLDER, which writes the files there"
+_PRINTED = (
+    "what is printed above is whole: run this again with --out FOLDER, "
+    "which writes the files there"
+)
 """Cure where a report cannot be written."""
 
 

@@ -96,8 +96,11 @@ def _purpose(read: Callable[..., object]) -> str:
     """Option of ``hedgesweep keys``, with which a message ends, for the keys of ``read``."""
     from hedgecore.bundle.keys import decryption_key, encryption_key, model_signing_key
 
-    options = {model_signing_key: "model-signing"}
-    options |= dict.fromkeys((decryption_key, encryption_key), "receiving")
+    options: dict[Callable[..., object], str] = {
+        model_signing_key: "model-signing",
+        decryption_key: "receiving",
+        encryption_key: "receiving",
+    }
     return f" --for {options[read]}" if read in options else ""
 
 

@@ -57,7 +57,7 @@ def completed_advice(sweep: StoredSweep) -> str:
     for trial_id, trial in sweep.state.rows():
         if trial.ended == "completed":
             return f"choose one that is completed, such as {trial_id}"
-    trials = Counter(trial.ended or "unfinished" for trial in sweep.state.trials.values())
+    trials = Counter[str](trial.ended or "unfinished" for trial in sweep.state.trials.values())
     if trials["failed"] and not trials["unfinished"]:
         return next_command(sweep.storage, trials)
     waiting = "wait for one" if sweep.driver else "run the same hedgesweep run command again"

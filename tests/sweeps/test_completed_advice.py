@@ -32,11 +32,10 @@ def arguments(typed, tmp_path):
     assert typed("keys", "--out", tmp_path / "keys", "--unencrypted")[0] == 0
 
     def of(name, storage, trial_id):
-        new = tmp_path / "new"
+        new, private = tmp_path / "new", tmp_path / "keys" / "private.pem"
         return {
             "onnx": ["export", storage, trial_id, "--onnx", new],
-            "seal": ["seal", storage, trial_id, "--key", tmp_path / "keys/private.pem"]
-            + ["--out", new],
+            "seal": ["seal", storage, trial_id, "--key", private, "--out", new],
             "export-model": ["export-model", storage, trial_id, "--out", new],
             "evaluate": ["evaluate", storage, "--set", "study.evaluation.path_noise=[0.2]"],
         }[name]

@@ -1,4 +1,4 @@
-"""Commands that write leave a file of the user as it is, and their message has a cure that works."""
+"""Commands that write leave a file of the user as it is, and name a cure that works."""
 
 import re
 import sys
@@ -13,6 +13,7 @@ from sweeps.journal.stored_sweep import StoredSweep
 pytestmark = pytest.mark.usefixtures("quick_card")
 
 MINE = b"mine"
+NOISE = "study.evaluation.path_noise=[0.2]"
 ONE = {"space.sparsity.grid": [0.5], "space.epsilon.grid": [0.0], "space.lr.grid": [1e-2]}
 WRITING = {
     "csv": ["export", "STORAGE", "--csv", "OUT"],
@@ -22,8 +23,7 @@ WRITING = {
     "model-signing": ["export", "STORAGE", "TRIAL", "--model-signing", "OUT", "--key", "P256"],
     "export-model": ["export-model", "STORAGE", "TRIAL", "--out", "OUT"],
     "seal": ["seal", "STORAGE", "TRIAL", "--key", "ED25519", "--out", "OUT"],
-    "evaluate": ["evaluate", "STORAGE", "--set", "study.evaluation.path_noise=[0.2]"]
-    + ["--out", "OUT"],
+    "evaluate": ["evaluate", "STORAGE", "--set", NOISE, "--out", "OUT"],
     "keys": ["keys", "--unencrypted", "--out", "OUT"],
 }
 

@@ -218,7 +218,7 @@ def test_a_report_that_fails_is_told_and_leaves_the_server_running(tmp_path, mon
 
 
 def interrupted_at(line, command):
-    """Exit status, later output and errors of ``command``, sent SIGINT once it printed ``line``."""
+    """Exit status, further output and errors of ``command``, sent SIGINT after ``line``."""
     process = subprocess.Popen(
         [sys.executable, "-m", "sweeps", *map(str, command)],
         cwd=ROOT,

@@ -332,12 +332,15 @@ def test_before_any_trial_is_known_it_says_what_is_going_on(tmp_path):
 def test_a_finished_sweep_recommends_its_report_or_without_any_result_a_retry(
     ends, tmp_path, capsys
 ):
+    names = "ab"[: len(ends)]
     records = [
-        (trial(n, i), segment(n, 1, 9, **end)) for i, (n, end) in enumerate(zip("ab", ends))
+        record
+        for i, (name, end) in enumerate(zip(names, ends, strict=True))
+        for record in (trial(name, i), segment(name, 1, 9, **end))
     ]
     storage = tmp_path / "a sweep"
     storage.mkdir()
-    with driving(storage, *(r for pair in records for r in pair), trials=len(ends)):
+    with driving(storage, *records, trials=len(ends)):
         pass
     line = lines(status(storage))[1]
     assert "every trial is" in line

@@ -300,7 +300,7 @@ def test_configurations_that_cannot_be_trained_are_refused_in_one_line(unbegun, 
 
 @pytest.mark.parametrize("value", ["nan", ".inf", "1e999", "[1", "{", "'", "*a", "!!python/x"])
 def test_a_text_that_is_no_value_is_one_line_on_its_axis(unbegun, value):
-    with pytest.raises(UsageError, match="^lr: .*; [a-z]+") as caught:
+    with pytest.raises(UsageError, match=r"^lr: .*; [a-z]+") as caught:
         steering.enqueue(unbegun, [f"lr={value}", "sparsity=0.7", "epsilon=0.0"])
     assert "--set" not in str(caught.value)
 
