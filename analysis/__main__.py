@@ -176,13 +176,14 @@ def export_command(storage: Path, folder: Path | None, database: Path | None) ->
     """Write the tables of STORAGE as CSV files or as a study of Optuna."""
     from analysis.csv_files import write_csv
     from analysis.optuna_study import write_study
+    from analysis.wording import plural
 
     def write(to: Console) -> None:
         for path in write_csv(storage, folder) if folder else ():
             click.echo(printable(str(path)))
         if database:
             number = write_study(storage, database)
-            click.echo(printable(f"{number:,} trials in {database}", most=LINE))
+            click.echo(printable(f"{plural(number, 'trial')} in {database}", most=LINE))
 
     _run(write)
 

@@ -14,4 +14,5 @@ def write_csv(storage: Path, folder: Path) -> list[Path]:
     Raises:
         StorageError: the storage cannot be read, or the folder cannot be written.
     """
-    return write_tables(folder, {"trials": load_trials(storage), "epochs": load_epochs(storage)})
+    tables = {"trials": load_trials(storage), "epochs": load_epochs(storage)}
+    return write_tables(folder, tables, cure="give another folder")

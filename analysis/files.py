@@ -65,7 +65,14 @@ def read(path: Path, *, most: int) -> bytes:
     return content
 
 
-def write(folder: Path, name: str, content: bytes) -> Path:
+_PRINTED = (
+    "what is printed above is whole: run this again with --out FOLDER, "
+    "which writes the files there"
+)
+"""Cure where a report cannot be written."""
+
+
+def write(folder: Path, name: str, content: bytes, *, cure: str = _PRINTED) -> Path:
     """Write ``content`` to the file ``name`` of ``folder`` atomically; returns its path.
 
     Readers of the folder see the old file or the new one, never a partial one.
@@ -74,6 +81,7 @@ def write(folder: Path, name: str, content: bytes) -> Path:
         folder: created if missing; its parent must exist.
         name: relative, with ``/`` between the sub-folders, which are created if missing.
         content: of the file.
+        cure: of an error, as a clause.
     Raises:
         StorageError: it cannot be written, or ``folder`` or a sub-folder is a symbolic link.
     """
@@ -84,8 +92,7 @@ def write(folder: Path, name: str, content: bytes) -> Path:
             _put(within, last, content)
     except OSError as error:
         raise StorageError(
-            f"'{folder / name}' cannot be written ({reason(error)}); what is printed above is "
-            "whole: run this again with --out FOLDER, which writes the files there"
+            f"'{folder / name}' cannot be written ({reason(error)}); {cure}"
         ) from error
     return folder / name
 

@@ -55,17 +55,19 @@ def show(console: Console, table: RenderableType) -> None:
     console.print(_Printable(table))
 
 
-def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> list[Path]:
+def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame], **more: str) -> list[Path]:
     """Write every table as CSV to ``folder``, each atomically.
 
     Texts that a spreadsheet would evaluate are prefixed with an apostrophe.
 
+    Args:
+        more: keyword arguments of :func:`analysis.files.write`.
     Raises:
         StorageError: ``folder`` cannot be written.
     """
     form: Any = {"index": False, "float_format": "%.10g", "lineterminator": "\n"}
     texts = {name: cells(frame).to_csv(**form) for name, frame in tables.items()}
-    return [write(folder, f"{name}.csv", text.encode()) for name, text in texts.items()]
+    return [write(folder, f"{name}.csv", text.encode(), **more) for name, text in texts.items()]
 
 
 class _Printable:

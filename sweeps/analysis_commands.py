@@ -46,6 +46,7 @@ def report_command(storage: str | Path, out: Path | None, live: bool, port: int 
     if live:
         with TemporaryDirectory() as folder:
             _serve(storage, out, port or 0, Path(folder))
+        return
     arguments = [*([f"--out={out}"] if out else []), "--", str(storage)]
     sys.exit(analysis_process.exit_status("report", *arguments, inputs=_of_models(storage)))
 

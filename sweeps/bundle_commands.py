@@ -124,8 +124,9 @@ def seal_command(
         card=lambda trial: model_card(storage, trial),
     )
     echo_all(bundle_lines(manifest))
-    verify = f"hedgesweep verify {shlex.quote(str(out))} --key public.pem"
-    echo(f"sealed in {out}: next, {verify}")
+    public = key.with_name("public.pem")  # as hedgesweep keys calls it
+    words = ["verify", str(out), "--key", str(public) if public.is_file() else "PUBLIC"]
+    echo(f"sealed in {out}: next, hedgesweep {shlex.join(words)}")
 
 
 @click.command("open")

@@ -45,7 +45,7 @@ def read_public(path: Path, read: Callable[[bytes], K]) -> K:
     try:
         return read(_content(path))
     except BundleError as error:
-        raise BundleError(f"{path}: {error}") from error
+        raise BundleError(f"{path}: {error}{_purpose(read)}") from error
 
 
 def read_private(path: Path, read: Callable[..., K]) -> K:
@@ -57,7 +57,7 @@ def read_private(path: Path, read: Callable[..., K]) -> K:
     try:
         return read(pem, passphrase=secret)
     except BundleError as error:
-        raise BundleError(f"{path}: {error}") from error
+        raise BundleError(f"{path}: {error}{_purpose(read)}") from error
 
 
 def passphrase(path: Path, *, new: bool = False) -> str:
@@ -90,6 +90,18 @@ def accepted_versions(path: Path | None) -> dict[str, "Accepted"]:
         ) from error
     except (ValueError, TypeError, AttributeError) as error:
         raise UsageError(f"{path} is damaged; restore it from a copy") from error
+
+
+def _purpose(read: Callable[..., object]) -> str:
+    """Option of ``hedgesweep keys``, with which a message ends, for the keys of ``read``."""
+    from hedgecore.bundle.keys import decryption_key, encryption_key, model_signing_key
+
+    options: dict[Callable[..., object], str] = {
+        model_signing_key: "model-signing",
+        decryption_key: "receiving",
+        encryption_key: "receiving",
+    }
+    return f" --for {options[read]}" if read in options else ""
 
 
 def _content(path: Path) -> bytes:

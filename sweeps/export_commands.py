@@ -9,7 +9,7 @@ import click
 from sweeps import analysis_process, options
 from sweeps.bundle_keys import read_private
 from sweeps.errors import UsageError
-from sweeps.text import echo
+from sweeps.text import echo, plural
 
 _new = click.Path(readable=False, path_type=Path)
 _FORMATS = ("csv_folder", "optuna_file", "tensorboard_folder", "onnx_file", "signed_folder")
@@ -89,7 +89,7 @@ def export_command(
         from sweeps.exports.event_files import export_tensorboard
 
         number = export_tensorboard(storage, tensorboard_folder)
-        echo(f"{number:,} runs in {tensorboard_folder}")
+        echo(f"{plural(number, 'run')} in {tensorboard_folder}")
     if onnx_file and trial_id:
         from sweeps.exports.onnx_model import export_onnx
 

@@ -5,7 +5,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -106,7 +106,8 @@ def logs_command(
     """
     if _is_cluster(place):
         _follow_job(place, name, insecure=insecure)
-    with interruptible():
+    # Ctrl-C is the way to end --follow.
+    with suppress(KeyboardInterrupt) if follow else nullcontext(), interruptible():
         _print_events(options.storage_path(place), name, last=last, follow=follow)
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from hedgecore.config import ConfigError
 from hedgecore.registry import nearest
-from search_spaces import Domain, SearchSpace
+from search_spaces import Domain, SearchSpace, SpaceError
 from search_spaces.space import frozen
 from search_spaces.yaml_source import parse
 from sweeps.errors import UsageError
@@ -44,8 +44,7 @@ def requested_config(
 
     Raises:
         UsageError: axes are missing, unknown or invalid, the configuration is in the sweep
-            already, or needs data that were not prepared.
-        SpaceError: a value is not YAML.
+            already, or needs data that were not prepared; or a text is not AXIS=VALUE.
     """
     given = frozen(written if isinstance(written, Mapping) else _parsed(written))
     _check_axes(space, given)
@@ -89,7 +88,11 @@ def _parsed(texts: Iterable[str]) -> dict[str, Any]:
             raise UsageError(f"{shlex.quote(text)} is not AXIS=VALUE, such as lr=2e-3")
         if axis in values:
             raise UsageError(f"{axis} is given twice; give one value")
-        values[axis] = parse(value, file=None, key=(axis,)).tree
+        try:
+            values[axis] = parse(value, file=None, key=(axis,)).tree
+        except SpaceError as error:  # its cure is that of another command's option
+            problem = error.problem.replace("write --set ", "write ")
+            raise UsageError(f"{axis}: {problem}") from error
     return values
 
 

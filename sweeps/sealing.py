@@ -13,7 +13,7 @@ from hedgecore.config import to_mapping
 from hedgecore.hedging.deployment import hedging_network
 from hedgecore.insurance.deployment import explained_classifier
 from sweeps.errors import UsageError
-from sweeps.inspection.models import read_model
+from sweeps.inspection.models import completed_advice, read_model
 from sweeps.journal.stored_sweep import StoredSweep
 
 
@@ -47,8 +47,8 @@ def seal_trial(
     if state.ended == "failed":
         assert state.end is not None, "a failure is an end"
         raise UsageError(
-            f"trial {trial_id} failed ({state.end.error}) and cannot be sealed; seal one that is "
-            "completed"
+            f"trial {trial_id} failed ({state.end.error}) and cannot be sealed; "
+            f"{completed_advice(sweep)}"
         )
     plan = sweep.plan(state)
     study = plan.study

@@ -79,7 +79,11 @@ def stop(storage: str | Path, trial_id: str) -> Steered:
     ended = trial.ended or ("withdrawn" if full_id in sweep.state.withdrawn else None)
     if core != sweep.core or ended:
         how = f"has ended already ({ended})" if ended else "was computed by other code"
-        raise UsageError(f"trial {full_id} {how}; choose one that has not ended")
+        state = sweep.state
+        unended = (i for i, t in state.trials.items() if not t.ended and i not in state.withdrawn)
+        other = next(unended, None)
+        others = f"choose one that has not ended, such as {other}" if other else "all have ended"
+        raise UsageError(f"trial {full_id} {how}; {others}")
     trials = sweep.state.trials.values()
     together = sum(t.entry.group == trial.entry.group and t.ended is None for t in trials)
     seeds = f" with {plural(together - 1, 'other seed')} of its configuration"
@@ -99,7 +103,6 @@ def enqueue(storage: str | Path, values: Mapping[str, Any] | Iterable[str]) -> S
     Raises:
         UsageError: axes are missing, unknown or invalid; the configuration is in the sweep
             already, or needs data that were not prepared; or the storage cannot be steered.
-        SpaceError: a text is not KEY=VALUE.
         WriteError: the storage cannot be written.
     """
     sweep = _steerable(storage)

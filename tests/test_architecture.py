@@ -41,7 +41,7 @@ LAYERS = {
     "sweeps": {
         **dict.fromkeys(("environment", "errors", "exits", "experiments", "origin"), 0),
         "analysis_process": 0,
-        **dict.fromkeys(("signals", "standard_output", "text", "trace_file"), 0),
+        **dict.fromkeys(("next_command", "signals", "standard_output", "text", "trace_file"), 0),
         **dict.fromkeys(("objects", "planning"), 1),
         "journal": 2,
         "scheduling": 3,

@@ -5,6 +5,7 @@ rows go to a table of their own beside the sweep's, which stays as it is.
 """
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from search_spaces.overrides import apply, listed
 from sweeps.errors import UsageError
 from sweeps.execution.worker import device_for
 from sweeps.inspection.evaluation_table import Metrics, stored_rows, write_rows
-from sweeps.inspection.models import read_model
+from sweeps.inspection.models import completed_advice, read_model
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.lines import strict_json
 from sweeps.journal.opening import storage_url
@@ -101,11 +102,12 @@ def evaluate(
         storage: folder of a sweep, or its URL.
         overrides: settings by dotted key below ``study.evaluation``, such as
             ``{"study.evaluation.path_pgd": [0.1, 0.5]}``, or texts KEY=VALUE.
-        out: Parquet file to write; ``evaluations/`` in the storage, named by its content, if None.
+        out: Parquet file to write, a new one or that of the same evaluation; ``evaluations/`` in
+            the storage, named by its content, if None.
     Raises:
         UsageError: no such storage, or one without a completed model; a key that is no setting of
             the evaluation, or that is prepared with the data; or a model or data that are not
-            those of the log.
+            those of the log; or an ``out`` that exists with other content or has no folder.
         SpaceError: an override cannot be read.
         WriteError: the table cannot be written.
     """
@@ -121,7 +123,7 @@ def evaluate(
         if trial.ended == "completed" and trial.end and trial.end.model
     }
     if not trials:
-        raise UsageError(f"no trial of {storage} has completed yet; evaluate it later")
+        raise UsageError(f"{storage} has no model to evaluate; {completed_advice(sweep)}")
     about = {
         "format": _FORMAT,
         "evaluation": to_mapping(study)["evaluation"],
@@ -134,6 +136,13 @@ def evaluate(
     path = Path(out).expanduser() if out else sweep.storage / "evaluations" / name
     rows = stored_rows(path, about)
     reused = rows is not None
+    if rows is None and out is not None:  # before the models are tested
+        if os.path.lexists(path):
+            raise UsageError(
+                f"{path} exists, with other content; give another --out, or remove it"
+            )
+        if not path.absolute().parent.is_dir():
+            raise UsageError(f"{path.parent} is no folder; make it, or give another --out")
     if rows is None:
         rows = tuple(_rows(sweep, study, trials))
         write_rows(path, rows, about, sweep.experiment, root=None if out else sweep.storage)
@@ -202,7 +211,7 @@ def _rows(
         if filed is None:
             raise UsageError(
                 f"{sweep.storage / 'study' / key} is missing; restore it from a copy, or run the "
-                "same command again to prepare it"
+                "same hedgesweep run command again to prepare it"
             )
         preparation: Preparation | None = None
         for trial_id, plan in members.items():

@@ -1,6 +1,7 @@
 """Models of completed trials, read from a storage with the checksums of its log."""
 
 import hashlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sweeps.journal.files import read
 from sweeps.journal.layout import check_name
 from sweeps.journal.state import TrialState
 from sweeps.journal.stored_sweep import StoredSweep
+from sweeps.next_command import next_command
 
 
 def load_model(storage: str | Path, trial_id: str) -> Any:
@@ -50,6 +52,18 @@ def loaded_model(sweep: StoredSweep, trial: TrialState) -> Any:
     return sweep.experiment.load(sweep.plan(trial).study, *read_model(sweep, trial))
 
 
+def completed_advice(sweep: StoredSweep) -> str:
+    """Advice to somebody who needs a completed trial: its id, or the command that yields one."""
+    for trial_id, trial in sweep.state.rows():
+        if trial.ended == "completed":
+            return f"choose one that is completed, such as {trial_id}"
+    trials = Counter[str](trial.ended or "unfinished" for trial in sweep.state.trials.values())
+    if trials["failed"] and not trials["unfinished"]:
+        return next_command(sweep.storage, trials)
+    waiting = "wait for one" if sweep.driver else "run the same hedgesweep run command again"
+    return f"none is completed yet: {waiting}"
+
+
 def read_model(sweep: StoredSweep, trial: TrialState) -> tuple[Tensors, Json]:
     """Tensors and metadata of the model file of ``trial``, with the sha256 in the log.
 
@@ -71,7 +85,7 @@ def model_content(sweep: StoredSweep, trial: TrialState) -> bytes:
     if not sha256:
         raise UsageError(
             f"trial {trial_id} has no model: it was stopped, failed or still trains; "
-            "choose one that is completed"
+            f"{completed_advice(sweep)}"
         )
     folder = sweep.storage / "models" / check_name("trial", trial_id)
     path = folder / sweep.experiment.model_file

@@ -51,18 +51,29 @@ class Exporter(Protocol):
 class ExportDispatcher:
     """Sends the records of the ledger to every exporter, each in a separate thread.
 
-    ``say``, which must not raise, receives a message about an exporter that is dropped.
+    Args:
+        say: receives a message about an exporter that is dropped; must not raise.
+        advice: last clause of such a message.
+        patience: seconds that the end waits for a slow exporter; without limit if None.
     """
 
-    def __init__(self, exporters: Sequence[Exporter], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        exporters: Sequence[Exporter],
+        say: Callable[[str], None],
+        *,
+        advice: str = _LATER,
+        patience: float | None = _PATIENCE,
+    ) -> None:
         self._exporters, self._say = exporters, say
+        self._advice, self._patience = advice, patience
         self._lines: list[_Line] = []
         self._positions: dict[str, ExportPosition] = {}
 
     def begin(self, state: SweepState) -> None:
         """Start the threads, and send the present content of ``state``."""
         self._state = state
-        self._lines = [_Line(exporter, self._say) for exporter in self._exporters]
+        self._lines = [_Line(one, self._say, self._advice) for one in self._exporters]
         for trial_id, _ in state.rows() if self._lines else ():
             self._send(trial_id)
 
@@ -85,9 +96,9 @@ class ExportDispatcher:
                 pass
 
     def close(self) -> None:
-        """Wait until everything is sent, at most a minute per exporter."""
+        """Wait until everything is sent, for at most the patience per exporter."""
         for line in self._lines:
-            line.close()
+            line.close(self._patience)
 
     def _send(self, trial_id: str) -> None:
         trial = self._state.trials[trial_id]
@@ -121,8 +132,8 @@ class _Message(NamedTuple):
 class _Line:
     """Thread that serves one exporter, which may be slow, in the order of the log."""
 
-    def __init__(self, exporter: Exporter, say: Callable[[str], None]) -> None:
-        self._exporter, self._say = exporter, say
+    def __init__(self, exporter: Exporter, say: Callable[[str], None], advice: str) -> None:
+        self._exporter, self._say, self._advice = exporter, say, advice
         self._positions: dict[str, ExportPosition] = {}
         self._queue: SimpleQueue[_Message | None] = SimpleQueue()
         self._thread = Thread(target=self._work, daemon=True)
@@ -132,11 +143,11 @@ class _Line:
         if self._thread.is_alive():
             self._queue.put(message)
 
-    def close(self) -> None:
+    def close(self, patience: float | None) -> None:
         self._queue.put(None)
-        self._thread.join(_PATIENCE)
+        self._thread.join(patience)
         if self._thread.is_alive():
-            self._say(f"{self._name} is {self._queue.qsize()} messages behind; {_LATER}")
+            self._say(f"{self._name} is {self._queue.qsize()} messages behind; {self._advice}")
 
     @property
     def _name(self) -> str:
@@ -149,7 +160,7 @@ class _Line:
             self._exporter.close()
         except Exception as error:  # noqa: BLE001 - of any kind: an exporter must not harm the sweep
             first = f"{type(error).__name__}: {error}".splitlines()[0]
-            self._say(f"{self._name} was dropped ({first}); {_LATER}")
+            self._say(f"{self._name} was dropped ({first}); {self._advice}")
 
     def _tell(self, message: _Message) -> None:
         trial_id, end = message.trial_id, message.end

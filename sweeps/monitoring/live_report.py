@@ -7,8 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from tempfile import TemporaryDirectory
+from typing import NoReturn
 
+from sweeps.errors import SweepError
 from sweeps.journal.opening import readable_storage
 from sweeps.monitoring.loopback import LivePage, LoopbackServer
 from sweeps.monitoring.status import Status, is_live, status
@@ -29,17 +32,33 @@ Report = Callable[[Path, str | None], Sequence[str]]
 
 
 def serve(storage: str | Path, report: Report, *, folder: Path, port: int) -> None:
-    """Serve the report of ``storage`` and follow its sweep; does not return.
+    """Serve the report of ``storage`` and follow its sweep, until Ctrl-C or another signal.
 
     When the sweep ends, its report is written to ``folder`` as usual, and served.
 
     Raises:
         UsageError: ``storage`` is not a directory, or the ``port`` cannot be used.
         LogError: its log is damaged.
+        SweepError: it was ended after the sweep and before the report was written.
     """
     tallies = Tallies(readable_storage(storage, _PARTS))
-    now = status(storage, tallies=tallies)
     page = LivePage()
+    try:
+        _serve(storage, report, folder, port, page, tallies)
+    except KeyboardInterrupt:  # the way to end it
+        now = status(storage, tallies=tallies)
+        if now.starts and not is_live(now) and not page.moment.ended:
+            raise SweepError(
+                f"the report is not written; hedgesweep report {quote(str(now.storage))} writes it"
+            ) from None
+        continues = "; the sweep continues" if is_live(now) else ""
+        echo(f"the page is no longer served{continues}")
+
+
+def _serve(
+    storage: str | Path, report: Report, folder: Path, port: int, page: LivePage, tallies: Tallies
+) -> NoReturn:
+    now = status(storage, tallies=tallies)
     with interruptible(), LoopbackServer(page, port) as server:
         with TemporaryDirectory() as drafts:
 

@@ -26,6 +26,7 @@ from sweeps.journal.requests import waiting
 from sweeps.journal.state import TrialState, cell
 from sweeps.monitoring.best import Best, best
 from sweeps.monitoring.throughput import Tallies, Tally
+from sweeps.next_command import next_command
 from sweeps.scheduling.rule import Rule
 from sweeps.signals import interruptible
 from sweeps.text import bytes_text, duration, echo_all, plural, printable
@@ -262,7 +263,7 @@ def _running(status: Status) -> str:
     if status.requests:
         return f"{_ANOTHER_RUN} to apply {requests}"
     if status.total and not status.unfinished_count:
-        return f"every trial is finished: next, hedgesweep report {quote(str(status.storage))}"
+        return f"every trial is finished; {next_command(status.storage, status.trials)}"
     return f"{_ANOTHER_RUN} to continue"
 
 

@@ -124,7 +124,7 @@ def test_changed_models_and_storages_without_any_are_refused(copy, tmp_path):
     with pytest.raises(UsageError, match="name a file for the table by --out"):
         sweeps.evaluate("s3://bucket/out", FURTHER)
     run_locally(SMALL, tmp_path / "unbegun", overrides=FEW, stop_after=0)
-    with pytest.raises(UsageError, match="has completed yet"):
+    with pytest.raises(UsageError, match="none is completed yet"):
         sweeps.evaluate(tmp_path / "unbegun", FURTHER)
 
 

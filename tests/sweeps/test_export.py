@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from hedged_paths import assert_positions_of
 from local_sweep import run_locally
 from printed import section
 from spaces import TINY, TINY_XNN
@@ -18,11 +19,8 @@ import sweeps
 from analysis import load_trials
 from analysis.__main__ import main as analysis
 from hedgecore.hedging.c_source import c_source
-from hedgecore.hedging.features import exogenous, recurrent
 from hedgecore.kernel.shared_library import OFF, SWITCH, library
-from hedgecore.market.heston import simulate
 from hedgecore.market.pricing import heston_delta
-from hedgecore.rng import stream
 from sweeps.inspection.latency import latencies
 from sweeps.inspection.profiles import profiles
 from sweeps.journal.stored_sweep import StoredSweep
@@ -61,34 +59,16 @@ def compiled(source, *flags):
     return function
 
 
-def hedged(function, spot, variance, strike):
-    """Positions along paths, the recurrent features of which follow from the positions before."""
-    market = exogenous(spot, variance, strike=strike)
-    position = torch.zeros(market.shape[:2])
-    for t in range(market.shape[1]):
-        past = recurrent(position, spot)[:, t]
-        rows = np.ascontiguousarray(torch.cat([market[:, t], past], dim=1).numpy())
-        position[:, t] = torch.tensor([function(row.ctypes.data) for row in rows])
-    return position
+def outputs(function):
+    """Positions of the compiled ``function`` from rows of features."""
+    return lambda rows: [function(row.ctypes.data) for row in rows]
 
 
 @pytest.mark.parametrize("which", range(3))
 def test_the_compiled_file_holds_the_positions_of_the_model(which, storage, tmp_path):
     trial = trials(storage)[which]
     file = sweeps.export_model(storage, trial[:6], out=tmp_path / "hedge.c")
-    hedge = sweeps.load_model(storage, trial)
-    market = hedge.study.market
-    paths = simulate(
-        market.heston,
-        paths=PATHS,
-        steps=market.steps,
-        maturity=market.maturity,
-        generator=stream(1, "parity"),
-    )
-    spot, variance = paths.spot.float(), paths.variance.float()
-    position = hedged(compiled(file), spot, variance, hedge.study.option.strike)
-    # Six dates carry roundings of float32 on; positions are up to about one share.
-    torch.testing.assert_close(position, hedge.positions(spot, variance), rtol=1e-5, atol=3e-6)
+    assert_positions_of(sweeps.load_model(storage, trial), outputs(compiled(file)))
 
 
 def test_the_file_says_where_it_comes_from(storage, tmp_path):

@@ -8,12 +8,12 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
-import torch
 from click.testing import CliRunner
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from hedged_paths import assert_positions_of
 from local_sweep import run_locally
 from spaces import TINY, TINY_XNN
 
@@ -21,13 +21,9 @@ import analysis
 import sweeps
 from analysis.csv_files import write_csv
 from analysis.optuna_study import write_study
-from hedgecore.hedging.features import exogenous, recurrent
-from hedgecore.market.heston import simulate
-from hedgecore.rng import stream
 from sweeps.__main__ import cli
 from sweeps.exports.onnx_model import export_onnx
 
-PATHS = 1000
 ASHA = TINY.replace("scheduler: null", "scheduler: {asha: {grace_period: 1, reduction_factor: 2}}")
 ONE_XNN = {"space.adj_weight.grid": [0.3], "space.clusters.grid": [3], "space.seed.grid": [0]}
 
@@ -57,22 +53,7 @@ def test_an_onnx_hedge_has_the_positions_of_the_model_on_paths(storage, trial, t
     assert export_onnx(storage, trial[:8], out=tmp_path / "hedge.onnx") < 1e-5
     run, model = evaluator(tmp_path / "hedge.onnx")
     hedge = sweeps.load_model(storage, trial)
-    market = hedge.study.market
-    paths = simulate(
-        market.heston,
-        paths=PATHS,
-        steps=market.steps,
-        maturity=market.maturity,
-        generator=stream(1, "parity"),
-    )
-    spot, variance = paths.spot.float(), paths.variance.float()
-    features = exogenous(spot, variance, strike=hedge.study.option.strike)
-    position = torch.zeros(features.shape[:2])
-    for t in range(features.shape[1]):
-        rows = torch.cat([features[:, t], recurrent(position, spot)[:, t]], dim=1)
-        (output,) = run.run(None, {"rows": rows.numpy()})
-        position[:, t] = torch.from_numpy(np.asarray(output))
-    torch.testing.assert_close(position, hedge.positions(spot, variance), rtol=1e-5, atol=3e-6)
+    assert_positions_of(hedge, lambda rows: run.run(None, {"rows": rows})[0])
     facts = {entry.key: entry.value for entry in model.metadata_props}
     assert facts["trial_id"] == trial
     assert b"site-packages" not in (tmp_path / "hedge.onnx").read_bytes()

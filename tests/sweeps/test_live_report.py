@@ -14,7 +14,7 @@ import pytest
 from driven import COMPLETED, begin, driving, segment, trial
 from ports import free_port
 
-from sweeps.errors import UsageError
+from sweeps.errors import SweepError, UsageError
 from sweeps.monitoring import live_report
 from sweeps.monitoring.live_report import state
 from sweeps.monitoring.loopback import LivePage, LoopbackServer
@@ -210,26 +210,46 @@ def test_a_report_that_fails_is_told_and_leaves_the_server_running(tmp_path, mon
         raise KeyboardInterrupt
 
     monkeypatch.setattr(live_report.time, "sleep", sleep)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SweepError, match=f"hedgesweep report {tmp_path}"):
         live_report.serve(tmp_path, fails, folder=tmp_path / "report", port=0)
     errors = capsys.readouterr().err
     assert errors.startswith("error: no such ")
     assert "\x1b" not in errors
 
 
-def test_ctrl_c_ends_the_command_in_order(tmp_path):
+def interrupted_at(line, command):
+    """Exit status, further output and errors of ``command``, sent SIGINT after ``line``."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sweeps", *map(str, command)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert line in process.stdout.readline().decode()
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    return process.returncode, output.decode(), errors.decode()
+
+
+def test_ctrl_c_is_the_end_of_what_follows_a_running_sweep(tmp_path):
     with driving(tmp_path, trial("a"), begin("a")):
         port = free_port()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "sweeps", "report", tmp_path, "--live", f"--port={port}"],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
-        line = process.stdout.readline().decode()
-        assert f"http://127.0.0.1:{port}/" in line
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert len(errors.strip().splitlines()) == 1
+        live = ["report", tmp_path, "--live", f"--port={port}"]
+        status, output, errors = interrupted_at(f"http://127.0.0.1:{port}/", live)
+        assert (status, errors, len(output.splitlines())) == (0, "", 1)
+        status, _, errors = interrupted_at("driver", ["logs", tmp_path, "--follow"])
+        assert (status, errors) == (0, "")
+
+
+def test_ctrl_c_is_the_end_of_a_page_whose_sweep_has_ended(tmp_path, monkeypatch, capsys):
+    with driving(tmp_path, trial("a"), segment("a", 1, 9, **COMPLETED), trials=1):
+        pass
+
+    def sleep(seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(live_report.time, "sleep", sleep)
+    live_report.serve(tmp_path, writes, folder=tmp_path / "report", port=0)
+    assert (tmp_path / "report" / "report.html").exists()
+    assert capsys.readouterr().err == ""

@@ -138,7 +138,7 @@ def test_sealing_changes_nothing_in_the_storage(storage, trials, key, tmp_path):
 
 
 def test_a_trial_without_a_model_is_not_sealed(storage, trials, key, tmp_path):
-    with pytest.raises(UsageError, match=r"failed \(.*\) and cannot be sealed; seal one that"):
+    with pytest.raises(UsageError, match=r"failed \(.*\) and cannot be sealed; choose one that"):
         seal_trial(storage, trials[2], key=key, folder=tmp_path / "bundle")
 
 

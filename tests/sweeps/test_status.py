@@ -3,6 +3,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,14 +17,17 @@ from logs import manifest
 from printed import lines_with, numbers
 from rich.console import Console
 
+from sweeps.conclusion import conclude
 from sweeps.errors import UsageError
 from sweeps.experiments import experiment
 from sweeps.journal.journal import LogError, read
 from sweeps.journal.records import SegmentStart, record_of
 from sweeps.journal.requests import Request, leave
 from sweeps.journal.storage import Lock, this_process
+from sweeps.journal.stored_sweep import StoredSweep
 from sweeps.monitoring.status import STANDINGS, command, lines, status
 from sweeps.monitoring.throughput import Tallies, Tally
+from sweeps.outcome import Sweep
 from sweeps.scheduling.asha import Asha
 from sweeps.scheduling.engine import Engine
 from sweeps.scheduling.ledger import Ledger
@@ -324,11 +328,37 @@ def test_before_any_trial_is_known_it_says_what_is_going_on(tmp_path):
         assert lines(status(tmp_path))[2].startswith("no trials yet")
 
 
-def test_a_finished_sweep_says_what_comes_next(tmp_path):
-    with driving(tmp_path, trial("a"), segment("a", 1, 9, **COMPLETED), trials=1):
+@pytest.mark.parametrize("ends", [(COMPLETED,), (COMPLETED, FAILED), (FAILED,), (FAILED, FAILED)])
+def test_a_finished_sweep_recommends_its_report_or_without_any_result_a_retry(
+    ends, tmp_path, capsys
+):
+    names = "ab"[: len(ends)]
+    records = [
+        record
+        for i, (name, end) in enumerate(zip(names, ends, strict=True))
+        for record in (trial(name, i), segment(name, 1, 9, **end))
+    ]
+    storage = tmp_path / "a sweep"
+    storage.mkdir()
+    with driving(storage, *records, trials=len(ends)):
         pass
-    assert "every trial is" in lines(status(tmp_path))[1]
-    assert "next, hedgesweep" in lines(status(tmp_path))[1]
+    line = lines(status(storage))[1]
+    assert "every trial is" in line
+    sweep = Sweep(
+        storage=storage,
+        plan=None,
+        states=StoredSweep.read(storage).state.trials,
+        unfinished=0,
+        within_budget=True,
+        missing_models={},
+        seconds=1.0,
+    )
+    with pytest.raises(SystemExit):
+        conclude(sweep, storage)
+    expected = "report" if COMPLETED in ends else "retry"
+    for text in (line, capsys.readouterr().out):
+        command_line = text[text.index("hedgesweep ") :].splitlines()[0]
+        assert shlex.split(command_line) == ["hedgesweep", expected, str(storage)]
 
 
 def test_a_request_without_a_driver_waits_for_the_next_run(tmp_path):

@@ -298,6 +298,13 @@ def test_configurations_that_cannot_be_trained_are_refused_in_one_line(unbegun, 
     assert not (unbegun / "requests").exists()
 
 
+@pytest.mark.parametrize("value", ["nan", ".inf", "1e999", "[1", "{", "'", "*a", "!!python/x"])
+def test_a_text_that_is_no_value_is_one_line_on_its_axis(unbegun, value):
+    with pytest.raises(UsageError, match=r"^lr: .*; [a-z]+") as caught:
+        steering.enqueue(unbegun, [f"lr={value}", "sparsity=0.7", "epsilon=0.0"])
+    assert "--set" not in str(caught.value)
+
+
 def test_a_configuration_that_needs_other_data_is_refused(tmp_path):
     robust = {"study.pruning.source": "robust", "space.epsilon.grid": [0.0, 0.2]}
     run_locally(SMALL, tmp_path / "out", overrides=robust, stop_after=0)
@@ -309,8 +316,10 @@ def test_trials_that_ended_and_storages_without_an_engine_are_refused(tmp_path, 
     storage = tmp_path / "out"
     run_locally(SMALL, storage, stop_after=1)
     done = next(i for i, trial in states(storage).items() if trial.ended)
-    with pytest.raises(UsageError, match=r"has ended already \(completed\)"):
+    with pytest.raises(UsageError, match=r"has ended already \(completed\)") as caught:
         steering.stop(storage, done)
+    other = str(caught.value).rpartition(" ")[2]
+    assert states(storage)[other].ended is None
     with pytest.raises(UsageError, match="object store"):
         steering.stop("s3://bucket/out", done)
     with pytest.raises(UsageError, match="no trial failed"):
