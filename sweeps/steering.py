@@ -116,7 +116,8 @@ def retry(storage: str | Path, trials: Collection[str] = (), **settings: Any) ->
     """Start the failed trials of a sweep again from theta_0, with its recorded space.
 
     They are judged as new configurations would be: decisions on others stay. A failure that
-    follows from the trial itself happens again.
+    follows from the trial itself happens again. Trials that have not ended are trained too, as
+    :func:`sweeps.run` would.
 
     Args:
         storage: folder of the sweep.

@@ -49,8 +49,9 @@ def enqueue_command(storage: Path, values: tuple[str, ...]) -> None:
 def retry_command(storage: Path, trial_ids: tuple[str, ...], **settings: Any) -> None:
     """Start the failed trials of STORAGE again, from theta_0.
 
-    A TRIAL_ID restricts it to that trial, which may also be one that was stopped by request. The
-    space is the one that the storage recorded. Exit status as of hedgesweep run.
+    A TRIAL_ID restricts it to that trial, which may also be one that was stopped by request.
+    Trials that have not ended are trained too, as hedgesweep run would. The space is the one that
+    the storage recorded. Exit status as of hedgesweep run.
 
     Example: hedgesweep retry results/tickets --max-concurrent 2
     """

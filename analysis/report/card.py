@@ -137,6 +137,8 @@ def full_id(ids: pd.Series, prefix: str) -> str:
     Raises:
         TrialError: there is none, or there are several; the message names near ids.
     """
+    if not prefix and len(ids):
+        raise TrialError(f"an empty id names no trial; give one, such as {ids.min()}")
     matches = [prefix] if ids.eq(prefix).any() else sorted(ids[ids.str.startswith(prefix)])
     if len(matches) == 1:
         return matches[0]

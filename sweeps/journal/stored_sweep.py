@@ -83,6 +83,8 @@ class StoredSweep:
         cores = {i: core for core, state in self.states.items() for i in state.trials}
         if not cores:
             raise UsageError(f"{self.storage} holds no trial yet; run its sweep first")
+        if not prefix:
+            raise UsageError(f"an empty id names no trial; give one, such as {min(cores)}")
         matches = [prefix] if prefix in cores else [i for i in cores if i.startswith(prefix)]
         if not matches:
             near = ", ".join(get_close_matches(prefix, cores, n=3, cutoff=0.0))

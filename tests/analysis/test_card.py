@@ -2,11 +2,12 @@
 
 import json
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from analysis.__main__ import main
-from analysis.report.card import TrialError, read_card
+from analysis.report.card import TrialError, full_id, read_card
 
 HEDGES = {
     "no_hedge": {"cvar_05": -7.0, "turnover": 0.0, "attacked_cvar_05@path_pgd:0.1": -7.5},
@@ -87,6 +88,11 @@ def test_a_unique_prefix_suffices_and_an_ambiguous_one_names_the_candidates(stor
     assert read_card(storage, "cd").trial_id == "cd03"
     with pytest.raises(TrialError, match=r"2 trials .*'ab'.* ab01, ab02"):
         read_card(storage, "ab")
+
+
+def test_an_empty_id_is_refused_even_if_there_is_one_trial():
+    with pytest.raises(TrialError, match=r"empty id .* such as ab01"):
+        full_id(pd.Series(["ab01"]), "")
 
 
 def test_an_unknown_id_names_the_nearest(storage):

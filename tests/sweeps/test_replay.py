@@ -1,6 +1,8 @@
 """A recorded trial, computed again."""
 
 import shutil
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -311,7 +313,15 @@ def test_a_prefix_that_only_one_trial_has_is_enough(swept):
 
 
 def test_a_prefix_that_several_have_is_refused_with_their_ids(swept):
-    with pytest.raises(UsageError, match=r"8 trials .*''; give more of it: \w{16}, .*, \.\."):
+    states = {"core": SimpleNamespace(trials=dict.fromkeys(["ab1", "ab2", "ab3", "ab4", "c1"]))}
+    sweep = replace(StoredSweep.read(swept), states=states)
+    assert sweep.find("c") == ("c1", "core")
+    with pytest.raises(UsageError, match=r"4 trials .*'ab'; give more of it: ab1, ab2, ab3, \.\."):
+        sweep.find("ab")
+
+
+def test_an_empty_id_is_refused_even_if_there_is_one_trial(swept):
+    with pytest.raises(UsageError, match=rf"empty id .* such as {min(ids(swept))}"):
         replay(swept, "")
 
 
@@ -330,7 +340,7 @@ def test_a_folder_that_is_no_storage_is_refused(tmp_path):
 def test_a_population_cannot_be_replayed(copy):
     edit_manifest(copy, scheduler={"pbt": {}})
     with pytest.raises(UsageError, match="population based training changes a trial"):
-        replay(copy, "")
+        replay(copy, ids(copy)[0])
 
 
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="there is an accelerator here")
