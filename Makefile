@@ -19,9 +19,9 @@ study: setup
 
 # Three processes: tests that start Ray mostly wait, so three fill two cores. The files of the first
 # include some that do not start Ray, so that all end at about the same time.
-RAY_PART = tests/analysis/xnn tests/search_spaces tests/hedgecore/insurance tests/golden tests/reliability \
+RAY_PART = tests/analysis/xnn tests/hedgecore/insurance tests/golden tests/reliability \
   $(shell grep -rl --include='test_*.py' 'mark\.ray' tests/sweeps tests/test_*.py)
-ANALYSIS_PART = tests/analysis tests/hedgecore/hedging
+ANALYSIS_PART = tests/analysis tests/hedgecore/hedging tests/search_spaces
 QUICK := not slow and not gpu and not cluster
 # BLAS kernels of the golden runs (x86 with AVX2), which are skipped where others compute.
 test test-all: export OPENBLAS_CORETYPE ?= Haswell
@@ -50,9 +50,11 @@ SLOW_OTHERS := tests/analysis/xnn/test_error_rates_xnn.py tests/analysis/test_cl
   tests/test_typing.py tests/test_distribution.py tests/hedgecore/kernel/test_memory.py tests/analysis/test_report_page.py \
   tests/test_documentation.py tests/test_origin.py tests/hedgecore/market $(addprefix tests/, \
   analysis/test_duplicates.py analysis/test_contrast.py analysis/test_report_files.py $(addprefix analysis/test_column_types.py::, \
-  test_an_axis_of_every_kind_with_gaps_is_reported test_a_sweep_is_reported_however_it_ended) \
+  test_an_axis_of_every_kind_with_gaps_is_reported test_a_sweep_is_reported_however_it_ended \
+  test_a_single_trial_is_reported) \
   $(addprefix reliability/test_hostile_content.py::, test_no_text_of_a_log_is_obeyed_by_a_terminal \
-  test_a_forged_file_of_a_preparation_is_refused_by_every_command test_another_users_storage_is_a_line))
+  test_a_forged_file_of_a_preparation_is_refused_by_every_command test_another_users_storage_is_a_line) \
+  reliability/test_hostile_files.py::test_every_command_has_a_verdict_and_touches_nothing_outside[pipe-1])
 test-slow: setup
 	@$(BIN)/pytest -m slow $(SLOW_OTHERS) >.slow-tests.log 2>&1 & others=$$!; trap 'kill $$others' INT TERM; \
 	$(BIN)/pytest -m slow $(SLOW_HALF); half=$$?; \

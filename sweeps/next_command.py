@@ -11,8 +11,7 @@ def next_command(storage: str | Path, trials: Mapping[str, int]) -> str:
     Args:
         trials: numbers of trials by status, such as "completed" and "failed".
     """
-    place = quote(str(storage))
     if trials.get("failed") and not trials.get("completed"):
         # Failures of the trials themselves happen again, unless their cause is removed before.
-        return f"none completed: after removing the cause, hedgesweep retry {place}"
-    return f"next, hedgesweep report {place}"
+        return f"none completed: after removing the cause, hedgesweep retry {quote(str(storage))}"
+    return f"next, hedgesweep report {quote(str(storage))}"

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures import cvar_against_remaining, panels, render
 from analysis.figures.style import RC
-from analysis.figures.xnn.featured import tell
+from analysis.figures.xnn.featured import featured
 from analysis.figures.xnn.heat_map import heat_map, of_method, size_of_heat_map
 from analysis.figures.xnn.tradeoff import competitors, pareto
 from analysis.files import write
@@ -31,7 +31,7 @@ def drawn(study: Study) -> Iterator[tuple[str, str, Figure]]:
         tickets.sha256,
         render(lambda ax: cvar_against_remaining(problem, ax)),
     )
-    subject = tell(xnn.sweep.trials, xnn.sweep.manifest)
+    subject = featured(xnn.sweep)
     rivals = competitors(xnn.sweep.manifest)
     yield (
         "xnn_pareto",

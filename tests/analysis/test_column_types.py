@@ -111,7 +111,7 @@ def reported(storage):
 
 
 @pytest.mark.parametrize(("experiment", "kind"), alternating(*VALUES, both=("text",)))
-@pytest.mark.parametrize("gaps", GAPS)
+@pytest.mark.parametrize("gaps", quick_of(GAPS, every=2))
 def test_an_axis_of_every_kind_with_gaps_is_reported(experiment, kind, gaps, sweep, undrawn):
     def change(frame, rng):
         number = kind in ("whole", "real")
@@ -123,7 +123,7 @@ def test_an_axis_of_every_kind_with_gaps_is_reported(experiment, kind, gaps, swe
 
 
 @pytest.mark.parametrize(("experiment", "end"), alternating(*ENDS, both=("completed", "mixed")))
-@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("seeds", quick_of([3, 1], every=2))
 def test_a_sweep_is_reported_however_it_ended(experiment, end, seeds, sweep, undrawn):
     def change(frame, rng):
         return ended(axis(frame, "attack.steps", "whole", 0.4, rng), end, rng)
@@ -131,8 +131,7 @@ def test_a_sweep_is_reported_however_it_ended(experiment, end, seeds, sweep, und
     assert reported(sweep(experiment, change, seeds=seeds)).exit_code == 0
 
 
-@pytest.mark.parametrize("experiment", AXES)
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize(("experiment", "end"), alternating(*ENDS, both=("completed",)))
 def test_a_single_trial_is_reported(experiment, end, sweep, undrawn):
     def change(frame, rng):
         return ended(frame.iloc[-1:], end, rng)

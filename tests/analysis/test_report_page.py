@@ -372,7 +372,7 @@ def test_counts_of_the_page_have_separators_of_thousands(page, table):
 
 def test_every_word_of_an_axis_is_drawn_and_unlabelled_ones_are_counted(page, table):
     trials = table(*({"seed": seed, "val_loss": 3.0 + seed} for seed in range(30)))
-    trials["config/data.path"] = pd.array([f"file {i:02d}" for i in range(30)], "string")
+    trials["config/method"] = pd.array([f"file {i:02d}" for i in range(30)], "string")
     text = page(trials)
     drawing = re.search(r"(?s)<svg[^>]*><title>Parallel.*?</svg>", text)[0]
     places = re.findall(r'<polyline points="([^"]*)" class="trial"', drawing)
@@ -380,9 +380,9 @@ def test_every_word_of_an_axis_is_drawn_and_unlabelled_ones_are_counted(page, ta
     assert len({points.split()[0] for points in places}) == 30
     assert re.findall(r">(file \d\d)<", drawing) == [f"file {i:02d}" for i in range(0, 30, 3)]
     (caption,) = re.findall(r"<figcaption>(Parallel.*?)</figcaption>", text)
-    assert numbers(caption.partition("data.path:")[2]) == [10, 30]
+    assert numbers(caption.partition("method:")[2]) == [10, 30]
     few = trials.iloc[:12]
-    assert "data.path:" not in page(few)
+    assert "method:" not in page(few)
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,6 @@ from sweeps.errors import UsageError
 from sweeps.journal import files, layout
 from sweeps.journal.storage import Lock
 
-QUICK = {"pipe"}
-
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory) -> Path:
@@ -51,14 +49,17 @@ def one_line(ended: Ended) -> bool:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[] if n in QUICK else pytest.mark.slow) for n in ATTACKS]
+    ("name", "every"),
+    [("pipe", 6), *(pytest.param(name, 1, marks=pytest.mark.slow) for name in ATTACKS)],
 )
-def test_every_command_has_a_verdict_and_touches_nothing_outside(swept, tmp_path, capsys, name):
+def test_every_command_has_a_verdict_and_touches_nothing_outside(
+    swept, tmp_path, capsys, name, every
+):
     here = tmp_path / "case"
     whole = [("finished", place) for place in places(swept / "finished")]
     cut = [("interrupted", p) for p in places(swept / "interrupted") if "checkpoints" in p]
     assert (len(whole), len(cut)) == (22, 2)
-    for kind, place in whole + cut:
+    for kind, place in (whole + cut)[::every]:
         attacked(swept, here, kind, place, name)
         for command in commands(here / "storage", swept, tmp_path):
             outside = attacked(swept, here, kind, place, name)

@@ -71,14 +71,14 @@ class Memory:
         self.told.append((trial_id, what))
 
 
-def follow(made, *sessions, say=lambda text: None):
+def follow(made, *sessions, say=lambda text: None, **settings):
     """Driver starts that each record more, the exporters the same or made anew."""
     log = []
     for session in sessions:
         state, records = SweepState("c"), [*map(record_of, (START, *session))]
         for record in log:
             state.apply(record)
-        told = ExportDispatcher(made(), say)
+        told = ExportDispatcher(made(), say, **settings)
         told.begin(state)
         for record in records:
             state.apply(record)
@@ -208,7 +208,7 @@ def test_a_exporter_that_raises_is_left_behind_with_one_message():
     assert epochs(memory, "a") == epochs(memory, "b") == [1, 2, 3]
 
 
-def test_a_slow_exporter_keeps_nobody_waiting(monkeypatch):
+def test_a_slow_exporter_keeps_nobody_waiting():
     gate, said = threading.Event(), []
 
     class Slow(Memory):
@@ -216,9 +216,8 @@ def test_a_slow_exporter_keeps_nobody_waiting(monkeypatch):
             gate.wait()
             return super().begin(trial_id, config)
 
-    monkeypatch.setattr("sweeps.monitoring.exporters._PATIENCE", 0.01)
     slow = Slow()
-    follow(lambda: [slow], [trial("a"), segment("a", 1, 3)], say=said.append)
+    follow(lambda: [slow], [trial("a"), segment("a", 1, 3)], say=said.append, patience=0.01)
     assert slow.told == []
     (message,) = said
     assert message.startswith("Slow ")
