@@ -71,7 +71,7 @@ def test_its_numbers_are_those_of_the_table(storage):
 
 def test_it_has_weak_point_code_and_limits(storage):
     text = card(storage, "t0001")
-    assert re.search(r"## Weak point\n\nCVaR 5 % -3\.530 .*path\\_pgd 0\.1", text)
+    assert re.search(r"## Weak point\n\nCVaR 5 % -3\.530 .*\(PGD\), ε = 0\.1", text)
     code = re.search(r"```python\n(.*?)```", text, re.S)[1]
     compile(code, "card", "exec")
     assert 'sweeps.load_bundle("BUNDLE", key="public.pem")' in code
@@ -83,7 +83,7 @@ def test_a_card_without_a_clean_result_has_no_weak_point_of_another_name(table, 
     rows = [{"sparsity": 0.9, "seed": seed, "cvar_05": math.nan} for seed in range(4)]
     rows = [{**row, "attacked_cvar_05@path_pgd:0.1": -3.5} for row in rows]
     text = card(write(tmp_path / "out", table(*rows)), "t0001")
-    assert re.search(r"## Weak point\n\nCVaR 5 % -3\.500 under path\\_pgd 0\.1", text)
+    assert re.search(r"## Weak point\n\nCVaR 5 % -3\.500 under .*\(PGD\), ε = 0\.1", text)
 
 
 def test_of_a_c_file_it_has_the_compiler(storage):

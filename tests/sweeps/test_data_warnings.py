@@ -60,9 +60,10 @@ def test_the_report_says_it_too(doubled, tmp_path):
     storage = tmp_path / "out"
     run_locally(TINY_XNN, storage, overrides={**ONE, "study.data.path": str(doubled)})
     manifest = json.loads((storage / "manifest.json").read_text())
-    lines = lines_with("\n".join(cautions(analysis.load_trials(storage), manifest)), "another Id")
+    trials = analysis.load_trials(storage)
+    lines = lines_with("\n".join(cautions(trials, manifest)), "another Id")
     (found,) = [numbers(line) for line in lines]
     assert found[:4] == [0, 100, 126, 0]
     assert 0 < found[4] < found[5] == 100
     assert analysis.load_manifest(storage)["preparations"]
-    assert isinstance(sweeps.load_model(storage, ""), sweeps.Classifier)
+    assert isinstance(sweeps.load_model(storage, trials["trial_id"].iloc[0]), sweeps.Classifier)
