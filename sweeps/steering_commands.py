@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from sweeps import options
-from sweeps.signals import ignore_signals
+from sweeps.signals import ignore_signals, interruptible
 from sweeps.text import echo, echo_all
 
 
@@ -85,7 +85,9 @@ def evaluate_command(storage: Path, overrides: tuple[str, ...], out: Path | None
     """
     from sweeps.inspection.evaluation import evaluate
 
-    echo_all(evaluate(storage, overrides, out=out).lines())
+    with interruptible():  # the rows of models that are tested by then are kept
+        evaluation = evaluate(storage, overrides, out=out)
+    echo_all(evaluation.lines())
 
 
 COMMANDS = (stop_command, enqueue_command, retry_command, evaluate_command)

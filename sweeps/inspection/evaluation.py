@@ -22,7 +22,7 @@ from search_spaces.messages import Places
 from search_spaces.overrides import apply, listed
 from sweeps.errors import UsageError
 from sweeps.execution.worker import device_for
-from sweeps.inspection.evaluation_table import Metrics, stored_rows, write_rows
+from sweeps.inspection.evaluation_table import Draft, Metrics, stored_rows, write_rows
 from sweeps.inspection.models import completed_advice, read_model
 from sweeps.journal.code_identity import code_identity
 from sweeps.journal.lines import strict_json
@@ -96,7 +96,8 @@ def evaluate(
     """Test every completed model of ``storage`` under other settings, without training.
 
     It runs in this process, on one thread of torch, also while a driver runs. An evaluation of the
-    same models with the same settings is read from its table.
+    same models with the same settings is read from its table, and one that was interrupted is
+    continued.
 
     Args:
         storage: folder of a sweep, or its URL.
@@ -144,8 +145,13 @@ def evaluate(
         if not path.absolute().parent.is_dir():
             raise UsageError(f"{path.parent} is no folder; make it, or give another --out")
     if rows is None:
-        rows = tuple(_rows(sweep, study, trials))
-        write_rows(path, rows, about, sweep.experiment, root=None if out else sweep.storage)
+        part = None if url else sweep.storage / "evaluations" / f"{name}.part"
+        draft = Draft(part, about, sweep.experiment, root=sweep.storage)
+        with draft.kept():
+            for row in _rows(sweep, study, {i: trials[i] for i in trials if i not in draft.rows}):
+                draft.add(row)
+            rows = tuple(draft.rows[i] for i in trials)
+            write_rows(path, rows, about, sweep.experiment, root=None if out else sweep.storage)
     equal, changed, added = _agreement(rows, trials)
     return Evaluation(
         path=path,
@@ -198,13 +204,12 @@ def _settings(sweep: StoredSweep, study: Study) -> dict[str, Any]:
 def _rows(
     sweep: StoredSweep, study: Study, trials: Mapping[str, TrialState]
 ) -> Iterator[dict[str, Any]]:
-    """Rows of ``trials``, with one preparation in memory at a time."""
+    """Rows of ``trials`` as they are tested, with one preparation in memory at a time."""
     gpu = sweep.manifest["resources"]["gpu"]
     if gpu and not torch.accelerator.is_available():
         raise UsageError("the sweep was computed on a GPU; evaluate it where there is one")
     one_thread()
     plans = {trial_id: sweep.plan(trial) for trial_id, trial in trials.items()}
-    metrics: dict[str, Metrics] = {}
     for key in dict.fromkeys(plan.preparation for plan in plans.values()):
         members = {i: plan for i, plan in plans.items() if plan.preparation == key}
         filed = sweep.filed(key, sweep.core)
@@ -217,10 +222,10 @@ def _rows(
         for trial_id, plan in members.items():
             other = trial_study(study, plan.config)
             preparation = preparation or _prepared(sweep, filed, plan, other)
-            metrics[trial_id] = _tested(sweep, trials[trial_id], other, preparation, gpu=gpu)
-    for trial_id, trial in trials.items():
-        axes = {f"config/{axis}": cell(value) for axis, value in trial.config.items()}
-        yield {"trial_id": trial_id, **axes, **metrics[trial_id]}
+            trial = trials[trial_id]
+            axes = {f"config/{axis}": cell(value) for axis, value in trial.config.items()}
+            metrics = _tested(sweep, trial, other, preparation, gpu=gpu)
+            yield {"trial_id": trial_id, **axes, **metrics}
 
 
 def _prepared(

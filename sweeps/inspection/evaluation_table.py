@@ -1,7 +1,10 @@
 """Table of an evaluation: its Parquet file, with the settings in its metadata."""
 
 import json
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +14,13 @@ import pyarrow.parquet as pq
 from hedgecore.experiment import Experiment
 from sweeps.journal import bounds
 from sweeps.journal.files import open_file
-from sweeps.journal.storage import replaced
+from sweeps.journal.storage import WriteError, replaced
 
 Metrics = Mapping[str, Any]
 """Values by column."""
 
 _METADATA = b"evaluation"
+_PAUSE = 10.0  # seconds between two files of a draft
 
 
 def write_rows(
@@ -65,3 +69,45 @@ def stored_rows(path: Path, about: Metrics) -> tuple[Metrics, ...] | None:
     if written != json.dumps(about).encode():
         return None
     return tuple(table.to_pylist())
+
+
+class Draft:
+    """Rows of an evaluation that is under way, by trial id, and their file.
+
+    The file is written every few seconds and when the evaluation is interrupted, and another
+    evaluation with the same ``about`` continues from it. Without a ``path``, or in a folder that
+    cannot be written, there is none.
+    """
+
+    def __init__(
+        self, path: Path | None, about: Metrics, experiment: Experiment[Any, Any], *, root: Path
+    ) -> None:
+        self._path = path
+        self._write = partial(write_rows, about=about, experiment=experiment, root=root)
+        stored = (stored_rows(path, about) if path else None) or ()
+        self.rows = {str(row.get("trial_id")): row for row in stored}
+        self._due = time.monotonic() + _PAUSE
+
+    def add(self, row: Metrics) -> None:
+        """Add the row of a further trial."""
+        self.rows[row["trial_id"]] = row
+        if time.monotonic() >= self._due:
+            self._keep()
+            self._due = time.monotonic() + _PAUSE
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the rows if the block raises, and remove their file if it does not."""
+        try:
+            yield
+        except BaseException:
+            self._keep()
+            raise
+        if self._path:
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
+
+    def _keep(self) -> None:
+        if self._path and self.rows:
+            with suppress(WriteError):
+                self._write(self._path, self.rows.values())

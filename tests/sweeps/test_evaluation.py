@@ -90,6 +90,32 @@ def test_an_identical_call_reads_the_table_and_others_do_not(copy, monkeypatch):
     assert b'"path_fgsm": [0.2, 0.4]' in metadata[b"evaluation"]
 
 
+def test_an_interrupted_evaluation_continues_behind_the_models_that_it_has_tested(
+    copy, storage, monkeypatch
+):
+    tested, test = [], evaluation._tested
+
+    def counted(sweep, trial, *rest, **more):
+        tested.append(trial.entry.trial_id)
+        if len(tested) == 3:
+            raise KeyboardInterrupt
+        return test(sweep, trial, *rest, **more)
+
+    monkeypatch.setattr(evaluation, "_tested", counted)
+    with pytest.raises(KeyboardInterrupt):
+        sweeps.evaluate(copy, FURTHER)
+    assert verify(copy).ok
+    (draft,) = (copy / "evaluations").iterdir()
+    again = sweeps.evaluate(copy, FURTHER)
+    assert not draft.exists()
+    assert tested[2] == tested[3]
+    assert sorted(tested[:2] + tested[3:]) == sorted(table_of_trials(copy))
+    monkeypatch.setattr(evaluation, "_tested", test)
+    whole = sweeps.evaluate(storage, FURTHER)
+    assert whole.path.read_bytes() == again.path.read_bytes()
+    whole.path.unlink()
+
+
 def test_settings_of_an_attack_change_its_columns_and_no_others(copy):
     result = sweeps.evaluate(copy, ["study.evaluation.attacked_paths=128"])
     names = {name.partition("@")[0] for name in result.changed}
