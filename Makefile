@@ -36,9 +36,8 @@ test: setup
 
 # Slow tests that run in CI, in two processes: simulated sweeps with a known truth, growth, a
 # driver that is killed, storages on S3, a submitted sweep where ray[default] is installed.
-SLOW_HALF := tests/analysis/test_error_rates.py tests/analysis/test_error_rates_stopping.py \
-  tests/analysis/test_kendall.py tests/sweeps/test_growth.py tests/sweeps/test_third_experiment.py \
-  tests/objects tests/benchmarks tests/sweeps/test_jobs_head.py \
+SLOW_HALF := tests/analysis/test_error_rates.py tests/sweeps/test_growth.py tests/sweeps/test_third_experiment.py \
+  $(filter-out %/test_bucket.py,$(wildcard tests/objects/test_*.py)) tests/benchmarks tests/sweeps/test_jobs_head.py \
   tests/sweeps/test_documented_commands.py $(addprefix tests/, \
   reliability/test_killed_sweep.py::test_a_driver_killed_while_it_trains_ends_as_if_it_had_never_been \
   sweeps/test_run.py sweeps/test_diverged.py sweeps/test_stock.py sweeps/test_steered_workers.py \
@@ -46,6 +45,7 @@ SLOW_HALF := tests/analysis/test_error_rates.py tests/analysis/test_error_rates_
   sweeps/test_cures.py::test_a_shipped_space_is_planned_and_printed_as_yaml \
   sweeps/test_hostile_records.py::test_one_mutation_in_many_is_a_line_or_harmless)
 SLOW_OTHERS := tests/analysis/xnn/test_error_rates_xnn.py tests/analysis/test_claims_error_rates.py \
+  tests/analysis/test_error_rates_stopping.py tests/analysis/test_kendall.py tests/objects/test_bucket.py \
   tests/analysis/test_claims.py tests/sweeps/test_data_files.py tests/test_aws_bootstrap.py tests/test_image.py \
   tests/test_typing.py tests/test_distribution.py tests/hedgecore/kernel/test_memory.py tests/analysis/test_report_page.py \
   tests/test_documentation.py tests/test_origin.py tests/hedgecore/market $(addprefix tests/, \
