@@ -34,10 +34,10 @@ test: setup
 	wait $$analysis; analysis=$$?; cat .analysis-tests.log; \
 	wait $$ray; ray=$$?; cat .ray-tests.log; exit $$((others | analysis | ray))
 
-# Slow tests that run in CI, in two processes: simulated sweeps with a known truth, growth, a
+# Slow tests that run in CI, in two processes and one that mostly waits: simulated sweeps with a known truth, growth, a
 # driver that is killed, storages on S3, a submitted sweep where ray[default] is installed.
 SLOW_HALF := tests/analysis/test_error_rates.py tests/sweeps/test_growth.py tests/sweeps/test_third_experiment.py \
-  $(filter-out %/test_bucket.py,$(wildcard tests/objects/test_*.py)) tests/benchmarks tests/sweeps/test_jobs_head.py \
+  tests/benchmarks tests/sweeps/test_jobs_head.py \
   tests/sweeps/test_documented_commands.py $(addprefix tests/, \
   reliability/test_killed_sweep.py::test_a_driver_killed_while_it_trains_ends_as_if_it_had_never_been \
   sweeps/test_run.py sweeps/test_diverged.py sweeps/test_stock.py sweeps/test_steered_workers.py \
@@ -45,7 +45,7 @@ SLOW_HALF := tests/analysis/test_error_rates.py tests/sweeps/test_growth.py test
   sweeps/test_cures.py::test_a_shipped_space_is_planned_and_printed_as_yaml \
   sweeps/test_hostile_records.py::test_one_mutation_in_many_is_a_line_or_harmless)
 SLOW_OTHERS := tests/analysis/xnn/test_error_rates_xnn.py tests/analysis/test_claims_error_rates.py \
-  tests/analysis/test_error_rates_stopping.py tests/analysis/test_kendall.py tests/objects/test_bucket.py \
+  tests/analysis/test_error_rates_stopping.py tests/analysis/test_kendall.py \
   tests/analysis/test_claims.py tests/sweeps/test_data_files.py tests/test_aws_bootstrap.py tests/test_image.py \
   tests/test_typing.py tests/test_distribution.py tests/hedgecore/kernel/test_memory.py tests/analysis/test_report_page.py \
   tests/test_documentation.py tests/test_origin.py tests/hedgecore/market $(addprefix tests/, \
@@ -56,9 +56,12 @@ SLOW_OTHERS := tests/analysis/xnn/test_error_rates_xnn.py tests/analysis/test_cl
   test_a_forged_file_of_a_preparation_is_refused_by_every_command test_another_users_storage_is_a_line) \
   reliability/test_hostile_files.py::test_every_command_has_a_verdict_and_touches_nothing_outside[pipe-1])
 test-slow: setup
-	@$(BIN)/pytest -m slow $(SLOW_OTHERS) >.slow-tests.log 2>&1 & others=$$!; trap 'kill $$others' INT TERM; \
+	@$(BIN)/pytest -m slow $(SLOW_OTHERS) >.slow-tests.log 2>&1 & others=$$!; \
+	$(BIN)/pytest -m slow tests/objects >.object-tests.log 2>&1 & objects=$$!; \
+	trap 'kill $$others $$objects' INT TERM; \
 	$(BIN)/pytest -m slow $(SLOW_HALF); half=$$?; \
-	wait $$others; others=$$?; cat .slow-tests.log; exit $$((half | others))
+	wait $$objects; objects=$$?; cat .object-tests.log; \
+	wait $$others; others=$$?; cat .slow-tests.log; exit $$((half | others | objects))
 
 # Clusters that `ray up` starts on isolated hosts of this machine; needs root and a few programs,
 # and names those that are missing.
@@ -118,4 +121,4 @@ image:
 	@BASE='$(BASE)' deploy/image.sh $(IMAGE)
 
 clean:
-	rm -rf dist .peers .cluster-times.csv .ray-tests.log .analysis-tests.log .slow-tests.log .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf dist .peers .cluster-times.csv .ray-tests.log .analysis-tests.log .slow-tests.log .object-tests.log .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
