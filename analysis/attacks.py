@@ -171,7 +171,7 @@ def spoken(name: str) -> str:
     return _SEARCHES[search].format(_THREATS[threat])
 
 
-def spelled_out(text: str) -> str:
+def attacks_in_words(text: str) -> str:
     """``text`` with the words of every attack in it that has a budget, such as path_pgd:0.1."""
     return _IN_TEXT.sub(lambda match: Attack(**match.groupdict()).words, text)
 

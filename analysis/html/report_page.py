@@ -11,7 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from analysis import schema
-from analysis.attacks import spelled_out
+from analysis.attacks import attacks_in_words
 from analysis.errors import AnalysisError
 from analysis.figures.rendering import Picture
 from analysis.files import write
@@ -156,10 +156,10 @@ def _grouped(blocks: Sequence[Block]) -> tuple[list[str], list[_Group]]:
                 block = TextTable(cells=block.cells, caption=block.caption)
             groups[-1].tables.append(block)
         elif block.title:
-            lines = list(map(spelled_out, block.lines))
+            lines = list(map(attacks_in_words, block.lines))
             groups.append(_Group(f"s{len(groups)}", block.title, lines))
         elif groups:
-            groups[-1].lines += map(spelled_out, block.lines)
+            groups[-1].lines += map(attacks_in_words, block.lines)
         else:
             opening += block.lines
     aside = (_CLAIMS, *_PATHS)
@@ -185,7 +185,7 @@ def _claim(row: pd.Series) -> dict[str, str]:
         "style": str(row["verdict"]),
         "statement": f"{problem}{row['statement']}",
         "effect": re.sub(r"-(?=\d)", "−", effect),
-        "subject": spelled_out(_or_dash(row["subject"])),
+        "subject": attacks_in_words(_or_dash(row["subject"])),
         "against": _or_dash(row["controls"]),
     }
 

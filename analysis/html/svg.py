@@ -47,10 +47,10 @@ def text(
     **more: str,
 ) -> Markup:
     """Text at a point; of more than ``most`` characters the first, and all as a tooltip."""
-    shown: Markup | str = content
+    label: Markup | str = content
     if most is not None and len(content) > most:
-        shown = element("title", content) + shortened(content, most=most)
-    return element("text", shown, x=x, y=y, text_anchor=anchor, **more)
+        label = element("title", content) + shortened(content, most=most)
+    return element("text", label, x=x, y=y, text_anchor=anchor, **more)
 
 
 LINE_HEIGHT = 14.0

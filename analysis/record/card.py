@@ -153,11 +153,11 @@ def _cell(material: Material, row: pd.Series) -> tuple[pd.DataFrame, pd.Series]:
     if material.completed.empty:
         return none
     trials = spelled_out(material.sweep)
-    own = trials[trials["trial_id"].eq(row["trial_id"])]
-    if own.empty:
+    rows = trials[trials["trial_id"].eq(row["trial_id"])]
+    if rows.empty:
         return none
     names = [name for name in axes(trials) if name != "method"]
-    values = {name: own.iloc[0][f"config/{name}"] for name in names}
+    values = {name: rows.iloc[0][f"config/{name}"] for name in names}
     for _, cell in of_problem(cells(material.sweep), values).iterrows():
         frame = members(trials, cell)
         if frame["trial_id"].eq(row["trial_id"]).any():

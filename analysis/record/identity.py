@@ -94,12 +94,12 @@ def choices(material: Material, questions: list[Question]) -> Section:
     for name in material.axes:
         domain = space.get(name)
         column = f"config/{name}"
-        tried = int(material.trials[column].nunique()) if column in material.trials else 0
+        distinct = int(material.trials[column].nunique()) if column in material.trials else 0
         kind, ends = (
             next(iter(domain.items())) if isinstance(domain, Mapping) and domain else ("", None)
         )
         values = None if ends is None else json.dumps(ends, ensure_ascii=False)
-        axis_rows.append([name, str(kind) or None, values, tried, reasons.get(f"why_{name}")])
+        axis_rows.append([name, str(kind) or None, values, distinct, reasons.get(f"why_{name}")])
     study = dict(named_files(flat(mapping(material.manifest, "study"))))
     written, searched = _written(material), _searched(material.axes)
     fixed: list[list[Any]] = [

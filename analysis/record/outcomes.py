@@ -31,9 +31,9 @@ def explanation(material: Material, questions: list[Question]) -> Section:
     if material.experiment == "xnn" and len(material.completed):
         table = cells(material.sweep)
         for problem in material.sweep.problems:
-            own = spelled_out(problem)
+            trials = spelled_out(problem)
             mine = of_problem(table, problem.values)
-            choice = choose(mine, holdout=held_out(own, material.manifest))
+            choice = choose(mine, holdout=held_out(trials, material.manifest))
             if choice is None:
                 continue
             where = f" ({problem.title})" if problem.title else ""
@@ -41,7 +41,7 @@ def explanation(material: Material, questions: list[Question]) -> Section:
                 title = f"{name}{where}"
                 source = f"{TRIALS}: {name}"
                 entries.append(estimated(title, choice.cell, name, unit=unit, source=source))
-            rates = by_group(own, choice.cell, plain_of(mine, choice.cell))
+            rates = by_group(trials, choice.cell, plain_of(mine, choice.cell))
             findings += of_groups(rates)
             tables.append(_groups(rates, where))
     else:

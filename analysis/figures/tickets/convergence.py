@@ -178,8 +178,8 @@ def _sample(rates: pd.DataFrame) -> pd.DataFrame:
 
 def _trained(group: pd.DataFrame, lr: float) -> float:
     """Mean number of epochs of the trials of a learning rate, NaN without any."""
-    own = group["config/lr"].isna() if pd.isna(lr) else group["config/lr"].eq(lr)
-    return float(group.loc[own, "epochs"].astype("float64").mean())
+    of_rate = group["config/lr"].isna() if pd.isna(lr) else group["config/lr"].eq(lr)
+    return float(group.loc[of_rate, "epochs"].astype("float64").mean())
 
 
 def _fits(value: Any, winning: Any) -> bool:

@@ -145,15 +145,14 @@ def _headline(
         # Budgets one below the other, so that their labels do not meet.
         for s, bar in best.items():
             x = sparsities.index(s) + shift
-            beside: Any = {"fontsize": 8.0, "color": color, "va": "bottom"}
+            place: Any = {"xycoords": ("data", "axes fraction"), "va": "bottom", "ha": "center"}
             if bar and bar.finite:
                 ax.vlines(x, bar.epochs.low, bar.epochs.high, color=color, linewidth=1.4, zorder=1)
-                text, place = f"{bar.text} at rate {rate(bar.lr)}", (sparsities.index(s), 1.0)
+                text = f"{bar.text} at rate {rate(bar.lr)}"
             else:
                 text = "not decided" if bar is None else bar.text
-                place = (sparsities.index(s), 1.0)
-            beside["xycoords"] = ("data", "axes fraction")
-            label(ax, text, place, (0, -12 * i - 12), ha="center", **beside)
+            point = (sparsities.index(s), 1.0)
+            label(ax, text, point, (0, -12 * i - 12), fontsize=8.0, color=color, **place)
     dense = problem.tickets.get("dense_epochs_to_95pct", pd.Series(dtype="float64"))
     if math.isfinite(mean := float(dense.astype("float64").mean())):
         heights.append(mean)
